@@ -1,0 +1,54 @@
+# What a person does with Leadline. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# The lock file decides. When changing dependencies: make build LEADLINE_CARGO_FLAGS=
+LEADLINE_CARGO_FLAGS ?= --locked
+export LEADLINE_CARGO_FLAGS
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help setup build plugins web run test e2e audit bench fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  make run FEED=okx           live OKX instead of the generated market\n'
+	@printf '  make run REPLAY=file.ndjson a recording instead of the generated market\n'
+	@printf '  make run ARGS="..."         further flags for leadline demo\n'
+
+setup: ## install what this machine lacks
+	@scripts/setup.sh
+
+build: ## the program, optimised
+	cargo build $(LEADLINE_CARGO_FLAGS) --release -p leadline
+
+plugins: ## the four analyses as components, in target/plugins
+	@scripts/build-plugins.sh
+
+web: ## the page, in web/dist
+	@scripts/build-web.sh
+
+# `exec`, so that Ctrl-C and a kill reach the program itself and nothing stands in between.
+run: setup build plugins web ## everything on this machine: Redis, exchange, analyses, page
+	@exec "$(TARGET)/release/leadline" demo $(if $(FEED),--feed "$(FEED)") $(if $(REPLAY),--replay "$(REPLAY)") $(ARGS)
+
+test: ## everything tested, on a machine that has nothing yet
+	@scripts/test.sh
+
+e2e: ## only the page in a real browser, against the demo
+	@scripts/e2e.sh
+
+audit: ## licences, sources and known vulnerabilities of the dependencies
+	@scripts/audit.sh
+
+bench: ## the measurements of docs/performance.md
+	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench
+
+fmt: ## format the Rust code
+	cargo fmt
+
+clean: ## remove what was built; data and set-up stay
+	rm -rf target web/dist

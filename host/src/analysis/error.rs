@@ -1,0 +1,152 @@
+//! What can be wrong with a plugin, by the phase in which it showed.
+
+use std::path::PathBuf;
+
+/// A plugin that can't be used, or a call that was stopped before it answered.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The machine can't run components at all.
+    #[error("the WebAssembly engine can't start: {0}")]
+    Engine(String),
+    /// The folder can't be listed.
+    #[error("read {folder}: {source}\nhint: `make plugins` builds the components; --plugin-dir names another folder")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No component stands in the folder.
+    #[error("no *.wasm component in {0}\nhint: `make plugins` builds them; --plugin-dir names another folder")]
+    NoPlugins(PathBuf),
+    /// The file can't be read.
+    #[error("read {file}: {source}")]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than any component should be.
+    #[error("read {file}: {size} bytes, more than the {limit} a component may have")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// Its size, bytes.
+        size: u64,
+        /// The limit, bytes.
+        limit: u64,
+    },
+    /// The bytes are no component.
+    #[error("compile {file}: {detail}\nhint: {hint}")]
+    Compile {
+        /// The file.
+        file: PathBuf,
+        /// What wasmtime says.
+        detail: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// It wants more than a plugin may have.
+    #[error("check the world of {file}: it imports `{import}`\nhint: a plugin may import leadline:plugin/log only: no files, clock, network or random numbers; build for wasm32-unknown-unknown")]
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// The import.
+        import: String,
+    },
+    /// It doesn't offer what a plugin must.
+    #[error("check the world of {file}: {detail}\nhint: a plugin exports leadline:plugin/analysis@1.0.0 of wit/v1/plugin.wit")]
+    World {
+        /// The file.
+        file: PathBuf,
+        /// What wasmtime says.
+        detail: String,
+    },
+    /// `describe` failed, or its answer can't be used.
+    #[error("describe {file}: {detail}")]
+    Describe {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Two plugins claim one name.
+    #[error("{file}: plugin `{name}` is already loaded from {other}\nhint: remove one of the two files")]
+    Duplicate {
+        /// The file.
+        file: PathBuf,
+        /// The name that both give.
+        name: String,
+        /// The file that was first.
+        other: PathBuf,
+    },
+    /// Two plugins claim one published field.
+    #[error("{file}: plugin `{plugin}` claims the field `{field}`, which belongs to `{owner}`\nhint: remove one of the two, or rename the output")]
+    FieldOwned {
+        /// The file.
+        file: PathBuf,
+        /// The claimant.
+        plugin: String,
+        /// The field.
+        field: String,
+        /// Its owner.
+        owner: String,
+    },
+    /// `open` refused the instrument or the parameters.
+    #[error("open {plugin} {version} for {pair}: {detail}")]
+    Open {
+        /// The plugin.
+        plugin: String,
+        /// Its version.
+        version: String,
+        /// The instrument.
+        pair: String,
+        /// What it says.
+        detail: String,
+    },
+}
+
+/// Why a call gave no reading. Each is counted apart.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The plugin trapped: a bug in it.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// The fuel of the call ran out.
+    #[error("used up its fuel of {0}")]
+    Fuel(u64),
+    /// The wall-clock time of the call ran out.
+    #[error("ran past its deadline of {0} ms")]
+    Deadline(u64),
+    /// It asked for more memory than it may have.
+    #[error("asked for more than its {0} bytes of memory")]
+    Memory(usize),
+    /// It said itself that it can't go on.
+    #[error("refused the book: {0}")]
+    Refused(String),
+    /// Its answer breaks the contract.
+    #[error("answered what the contract doesn't allow: {0}")]
+    Answer(String),
+}
+
+impl Fault {
+    /// The code under which the fault is counted and published; the table stands in `docs/reasons.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Trap(_) => "trap",
+            Self::Fuel(_) => "fuel",
+            Self::Deadline(_) => "deadline",
+            Self::Memory(_) => "memory",
+            Self::Refused(_) => "refused",
+            Self::Answer(_) => "answer",
+        }
+    }
+
+    /// Whether the instance can't be called again: its memory may be half written.
+    #[must_use]
+    pub fn poisons(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Answer(_))
+    }
+}

@@ -1,0 +1,123 @@
+//! The state of the host as one JSON document, for the page.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::analysis::{MemoryDesk, Reading};
+use crate::clock::{rfc3339, unix_ms};
+use crate::monitor::{Monitor, PairCell, publish};
+
+/// Everything the page shows.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    /// Always `leadline`.
+    pub program: &'static str,
+    /// The host's version.
+    pub version: &'static str,
+    /// Wall-clock time, RFC 3339.
+    pub time: String,
+    /// Where the frames come from, in words.
+    pub feed: String,
+    /// The fields of `system:monitoring`.
+    pub monitoring: BTreeMap<&'static str, String>,
+    /// The pairs, by id.
+    pub pairs: Vec<Pair>,
+}
+
+/// One pair.
+#[derive(Debug, Serialize)]
+pub struct Pair {
+    instrument_id: String,
+    state: &'static str,
+    since: String,
+    reason: Option<String>,
+    trust: Option<&'static str>,
+    crossed: bool,
+    time: Option<String>,
+    sequence: Option<i64>,
+    best_bid: Option<String>,
+    best_ask: Option<String>,
+    bids: usize,
+    asks: usize,
+    frames: u64,
+    gaps: u64,
+    resyncs: u64,
+    age_ms: Option<u64>,
+    readings: BTreeMap<String, ReadingView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReadingView {
+    outcome: &'static str,
+    code: Option<String>,
+    detail: Option<String>,
+    remaining_ms: Option<u64>,
+    time: String,
+    sequence: Option<i64>,
+    version: String,
+    latency_us: u64,
+    fuel: u64,
+    age_ms: u64,
+    fields: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// The state now.
+    #[must_use]
+    pub fn now(monitor: &Monitor, desks: &[MemoryDesk], feed: &str) -> Self {
+        Self {
+            program: "leadline",
+            version: env!("CARGO_PKG_VERSION"),
+            time: rfc3339(unix_ms()),
+            feed: feed.to_owned(),
+            monitoring: publish::fields(monitor, desks).into_iter().collect(),
+            pairs: monitor.board.pairs().iter().map(|cell| pair(cell)).collect(),
+        }
+    }
+}
+
+fn pair(cell: &PairCell) -> Pair {
+    let status = cell.status().clone();
+    let readings = cell.readings().iter().map(|(plugin, reading)| (plugin.to_string(), view(reading))).collect();
+    Pair {
+        instrument_id: cell.pair.to_string(),
+        state: status.state.word(),
+        since: rfc3339(status.since_ms),
+        reason: status.state.reason(),
+        trust: status.trust.map(leadline_market::Trust::as_str),
+        crossed: status.crossed,
+        time: status.time_ms.map(rfc3339),
+        sequence: status.sequence,
+        best_bid: status.best_bid.map(|price| price.to_string()),
+        best_ask: status.best_ask.map(|price| price.to_string()),
+        bids: status.levels.0,
+        asks: status.levels.1,
+        frames: status.frames,
+        gaps: status.gaps,
+        resyncs: status.resyncs,
+        age_ms: status.last_frame.map(|arrival| ms(arrival.elapsed())),
+        readings,
+    }
+}
+
+fn view(reading: &Reading) -> ReadingView {
+    let reason = reading.outcome.reason();
+    ReadingView {
+        outcome: reading.outcome.word(),
+        code: reason.map(|reason| reason.code.clone()),
+        detail: reason.map(|reason| reason.detail.clone()),
+        remaining_ms: reason.and_then(|reason| reason.remaining_ms),
+        time: rfc3339(reading.arrival.unix_ms),
+        sequence: reading.sequence,
+        version: reading.version.to_string(),
+        latency_us: u64::try_from(reading.latency.as_micros()).unwrap_or(u64::MAX),
+        fuel: reading.cost.fuel,
+        age_ms: ms(reading.arrival.elapsed()),
+        fields: reading.fields.iter().cloned().collect(),
+    }
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,244 @@
+//! The settings as the program reads them: typed, and refused by name when wrong.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::source::{ConfigError, Given, Sources};
+use super::table::{self as t, Setting};
+use crate::analysis::Budget;
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Redis.
+    pub redis: Redis,
+    /// The wanted pairs.
+    pub pairs: Pairs,
+    /// The exchange.
+    pub okx: Okx,
+    /// The plugins.
+    pub plugins: Plugins,
+    /// The buffered lane.
+    pub lane: Lane,
+    /// Shortest time between two writes of a pair's `orderbook:{id}`.
+    pub orderbook_interval: Duration,
+    /// The page and the API.
+    pub api: Api,
+    /// The log.
+    pub log: Log,
+}
+
+/// Where Redis is and who we are there.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// host:port or a URL.
+    pub addr: String,
+    /// Empty: none.
+    pub password: String,
+    /// Empty: the default user.
+    pub username: String,
+    /// Database number.
+    pub db: i64,
+}
+
+/// Which pairs are wanted.
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    /// The Set's key.
+    pub key: String,
+    /// How often it is read.
+    pub poll: Duration,
+    /// Most pairs at once.
+    pub limit: usize,
+}
+
+/// The exchange's addresses.
+#[derive(Clone, Debug)]
+pub struct Okx {
+    /// WebSocket URL.
+    pub ws_url: String,
+    /// REST address; none: don't ask.
+    pub rest_url: Option<String>,
+    /// Order-book channel.
+    pub channel: String,
+}
+
+/// The plugins and what they may use.
+#[derive(Clone, Debug)]
+pub struct Plugins {
+    /// Folder of components.
+    pub dir: PathBuf,
+    /// Limits of a call.
+    pub budget: Budget,
+}
+
+/// The buffered lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane {
+    /// A keyframe every so many frames.
+    pub keyframe_every: u32,
+    /// Frames a List may hold.
+    pub max_frames: usize,
+}
+
+/// The page and the API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// host:port.
+    pub addr: String,
+    /// Folder of the built page.
+    pub web_dir: PathBuf,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// JSON lines instead of text for a terminal.
+    pub json: bool,
+    /// Level or filter.
+    pub filter: String,
+}
+
+impl Settings {
+    /// Reads and checks every setting.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first value that its setting doesn't take.
+    pub fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        let ms = |setting: Setting, range| Ok::<_, ConfigError>(Duration::from_millis(number(sources, setting, range)?));
+        Ok(Self {
+            redis: Redis {
+                addr: filled(sources, t::REDIS_ADDR)?,
+                password: sources.get(&t::REDIS_PASSWORD).value,
+                username: sources.get(&t::REDIS_USERNAME).value,
+                db: i64::try_from(number(sources, t::REDIS_DB, 0..=1_000_000)?).unwrap_or(0),
+            },
+            pairs: Pairs {
+                key: filled(sources, t::REDIS_TRADING_PAIRS_KEY)?,
+                poll: Duration::from_secs(number(sources, t::TRADING_PAIRS_POLL_INTERVAL, 1..=3600)?),
+                limit: count(sources, t::TRADING_PAIRS_LIMIT, 1..=100)?,
+            },
+            okx: Okx {
+                ws_url: url(sources, t::OKX_WS_URL, &["ws://", "wss://"])?,
+                rest_url: match sources.get(&t::OKX_REST_URL).value.as_str() {
+                    "" => None,
+                    _ => Some(url(sources, t::OKX_REST_URL, &["http://", "https://"])?.trim_end_matches('/').to_owned()),
+                },
+                channel: one_of(sources, t::OKX_CHANNEL, &["books", "books-l2-tbt", "books50-l2-tbt"])?,
+            },
+            plugins: Plugins {
+                dir: filled(sources, t::PLUGIN_DIR)?.into(),
+                budget: Budget {
+                    fuel: number(sources, t::PLUGIN_FUEL, 1000..=1_000_000_000_000)?,
+                    deadline: ms(t::PLUGIN_DEADLINE_MS, 1..=10_000)?,
+                    memory: count(sources, t::PLUGIN_MEMORY_MB, 1..=1024)? << 20,
+                },
+            },
+            lane: Lane {
+                keyframe_every: u32::try_from(number(sources, t::LANE_KEYFRAME_EVERY, 1..=10_000)?).unwrap_or(u32::MAX),
+                max_frames: count(sources, t::LANE_MAX_FRAMES, 100..=10_000_000)?,
+            },
+            orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
+            api: Api { addr: filled(sources, t::API_ADDR)?, web_dir: filled(sources, t::API_WEB_DIR)?.into() },
+            log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
+        })
+    }
+}
+
+fn refused(setting: Setting, given: &Given, detail: impl Into<String>) -> ConfigError {
+    ConfigError::Value {
+        name: setting.name,
+        place: given.place.clone(),
+        value: if setting.secret { "the value".to_owned() } else { format!("`{}`", given.value.chars().take(80).collect::<String>()) },
+        detail: detail.into(),
+        help: setting.help,
+    }
+}
+
+fn filled(sources: &Sources, setting: Setting) -> Result<String, ConfigError> {
+    let given = sources.get(&setting);
+    if given.value.trim().is_empty() { Err(refused(setting, &given, "is empty")) } else { Ok(given.value) }
+}
+
+fn number(sources: &Sources, setting: Setting, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
+    let given = sources.get(&setting);
+    match given.value.trim().parse::<u64>() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        Ok(_) => Err(refused(setting, &given, format!("is not between {} and {}", range.start(), range.end()))),
+        Err(_) => Err(refused(setting, &given, "is no whole number")),
+    }
+}
+
+fn count(sources: &Sources, setting: Setting, range: RangeInclusive<u64>) -> Result<usize, ConfigError> {
+    Ok(usize::try_from(number(sources, setting, range)?).unwrap_or(usize::MAX))
+}
+
+fn one_of(sources: &Sources, setting: Setting, words: &[&str]) -> Result<String, ConfigError> {
+    let given = sources.get(&setting);
+    if words.contains(&given.value.as_str()) { Ok(given.value) } else { Err(refused(setting, &given, format!("is none of {}", words.join(", ")))) }
+}
+
+fn url(sources: &Sources, setting: Setting, schemes: &[&str]) -> Result<String, ConfigError> {
+    let given = sources.get(&setting);
+    match schemes.iter().find_map(|scheme| given.value.strip_prefix(scheme)) {
+        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(given.value),
+        _ => Err(refused(setting, &given, format!("is no address that begins with {}", schemes.join(" or ")))),
+    }
+}
+
+fn filter(sources: &Sources) -> Result<String, ConfigError> {
+    let given = sources.get(&t::LOG_LEVEL);
+    match given.value.parse::<tracing_subscriber::filter::EnvFilter>() {
+        Ok(_) if !given.value.trim().is_empty() => Ok(given.value),
+        Ok(_) => Err(refused(t::LOG_LEVEL, &given, "is empty")),
+        Err(error) => Err(refused(t::LOG_LEVEL, &given, format!("is no level or filter: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&str>) -> Result<Settings, ConfigError> {
+        let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = file.map(|text| {
+            let path = dir.path().join("app.env");
+            std::fs::write(&path, text).expect("written");
+            path
+        });
+        Settings::read(&Sources::gather(own(flags), own(environment), path.as_deref())?)
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+        let file = Some("# comment\nREDIS_DB=1\nREDIS_USERNAME=\"file\"\nTRADING_PAIRS_POLL_INTERVAL=7\n");
+        let settings = read(&[("REDIS_DB", "3")], &[("REDIS_DB", "2"), ("REDIS_USERNAME", "env")], file).expect("good");
+        assert_eq!((settings.redis.db, settings.redis.username.as_str()), (3, "env"));
+        assert_eq!(settings.pairs.poll, Duration::from_secs(7));
+        assert_eq!(settings.pairs.limit, 10);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_refused_by_name_and_place() {
+        let told = |result: Result<Settings, ConfigError>| result.expect_err("refused").to_string();
+        let text = told(read(&[], &[("TRADING_PAIRS_POLL_INTERVAL", "soon")], None));
+        assert!(text.contains("TRADING_PAIRS_POLL_INTERVAL (environment): `soon` is no whole number"), "{text}");
+        let text = told(read(&[], &[], Some("REDIS_ADR=x")));
+        assert!(text.contains("line 1: there is no setting `REDIS_ADR`") && text.contains("did you mean REDIS_ADDR"), "{text}");
+        let text = told(read(&[], &[("LANE_MAX", "1")], None));
+        assert!(text.contains("there is no setting `LANE_MAX`"), "{text}");
+        let text = told(read(&[], &[], Some("just words")));
+        assert!(text.contains("line 1: `just words` is no NAME=value"), "{text}");
+        let text = told(read(&[("OKX_WS_URL", "http://x")], &[], None));
+        assert!(text.contains("OKX_WS_URL (flag --okx-ws-url)"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_is_never_repeated() {
+        assert!(t::REDIS_PASSWORD.secret);
+        let given = Given { value: "hunter2".to_owned(), place: "environment".to_owned() };
+        assert!(!refused(t::REDIS_PASSWORD, &given, "is wrong").to_string().contains("hunter2"));
+    }
+}

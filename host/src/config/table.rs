@@ -1,0 +1,110 @@
+//! Each setting once: its name in files and the environment, its default, what it means.
+
+/// One setting. Its flag is its name in lower case with dashes: `REDIS_ADDR` is `--redis-addr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The name in configuration files and the environment.
+    pub name: &'static str,
+    /// The value when nobody says otherwise.
+    pub default: &'static str,
+    /// What stands for the value in help: its unit or its form.
+    pub value: &'static str,
+    /// One sentence for `--help` and the docs.
+    pub help: &'static str,
+    /// Whether the value must never be shown.
+    pub secret: bool,
+}
+
+const fn setting(name: &'static str, default: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, value, help, secret: false }
+}
+
+/// Where Redis is.
+pub const REDIS_ADDR: Setting = setting("REDIS_ADDR", "localhost:6379", "HOST:PORT", "Redis server: host:port, redis://, rediss:// or unix:// address");
+/// The Redis password.
+pub const REDIS_PASSWORD: Setting =
+    Setting { name: "REDIS_PASSWORD", default: "", value: "PASSWORD", help: "Redis password; empty: none", secret: true };
+/// The Redis user.
+pub const REDIS_USERNAME: Setting = setting("REDIS_USERNAME", "", "NAME", "Redis ACL user; empty: the default user");
+/// The Redis database.
+pub const REDIS_DB: Setting = setting("REDIS_DB", "0", "NUMBER", "Redis database number");
+/// The Set of wanted pairs.
+pub const REDIS_TRADING_PAIRS_KEY: Setting =
+    setting("REDIS_TRADING_PAIRS_KEY", "config:trading_pairs", "KEY", "Redis Set of the pairs to analyse; SADD and SREM change it while the host runs");
+/// How often the Set is read.
+pub const TRADING_PAIRS_POLL_INTERVAL: Setting =
+    setting("TRADING_PAIRS_POLL_INTERVAL", "20", "SECONDS", "How often the Set of pairs is read (1 to 3600)");
+/// How many pairs run.
+pub const TRADING_PAIRS_LIMIT: Setting = setting("TRADING_PAIRS_LIMIT", "10", "PAIRS", "Most pairs analysed at once (1 to 100)");
+/// The exchange's WebSocket.
+pub const OKX_WS_URL: Setting = setting("OKX_WS_URL", "wss://ws.okx.com:8443/ws/v5/public", "URL", "The exchange's public WebSocket");
+/// The exchange's REST address.
+pub const OKX_REST_URL: Setting = setting("OKX_REST_URL", "https://www.okx.com", "URL", "The exchange's REST address, for tick sizes; empty: don't ask");
+/// The channel.
+pub const OKX_CHANNEL: Setting = setting("OKX_CHANNEL", "books", "CHANNEL", "Order-book channel: books, books-l2-tbt or books50-l2-tbt");
+/// Where the components are.
+pub const PLUGIN_DIR: Setting = setting("PLUGIN_DIR", "target/plugins", "DIR", "Folder of analysis components (*.wasm)");
+/// Fuel a call.
+pub const PLUGIN_FUEL: Setting = setting("PLUGIN_FUEL", "20000000", "UNITS", "Fuel a plugin may use for one book; the same book costs the same everywhere");
+/// Wall-clock time a call.
+pub const PLUGIN_DEADLINE_MS: Setting =
+    setting("PLUGIN_DEADLINE_MS", "50", "MS", "Wall-clock time for one reading, then the call is stopped (1 to 10000)");
+/// Memory an instance.
+pub const PLUGIN_MEMORY_MB: Setting = setting("PLUGIN_MEMORY_MB", "64", "MB", "Memory a plugin may use for one pair (1 to 1024)");
+/// Keyframes.
+pub const LANE_KEYFRAME_EVERY: Setting =
+    setting("LANE_KEYFRAME_EVERY", "100", "FRAMES", "Buffered lane: a full book every so many frames, changes between (1 to 10000)");
+/// Bound of the List.
+pub const LANE_MAX_FRAMES: Setting =
+    setting("LANE_MAX_FRAMES", "6000", "FRAMES", "Buffered lane: frames a pair's Redis List may hold; the oldest are dropped and counted");
+/// How often the book is written.
+pub const ORDERBOOK_INTERVAL_MS: Setting =
+    setting("ORDERBOOK_INTERVAL_MS", "1000", "MS", "Shortest time between two writes of orderbook:{pair} (100 to 60000)");
+/// The page and the API.
+pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
+/// The page's files.
+pub const API_WEB_DIR: Setting = setting("API_WEB_DIR", "web/dist", "DIR", "Folder of the built page");
+/// Log form.
+pub const LOG_FORMAT: Setting = setting("LOG_FORMAT", "pretty", "pretty|json", "Form of the log on standard error");
+/// Log level.
+pub const LOG_LEVEL: Setting = setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
+
+/// All settings, in the order of `--help`.
+pub const SETTINGS: [Setting; 21] = [
+    REDIS_ADDR,
+    REDIS_PASSWORD,
+    REDIS_USERNAME,
+    REDIS_DB,
+    REDIS_TRADING_PAIRS_KEY,
+    TRADING_PAIRS_POLL_INTERVAL,
+    TRADING_PAIRS_LIMIT,
+    OKX_WS_URL,
+    OKX_REST_URL,
+    OKX_CHANNEL,
+    PLUGIN_DIR,
+    PLUGIN_FUEL,
+    PLUGIN_DEADLINE_MS,
+    PLUGIN_MEMORY_MB,
+    LANE_KEYFRAME_EVERY,
+    LANE_MAX_FRAMES,
+    ORDERBOOK_INTERVAL_MS,
+    API_ADDR,
+    API_WEB_DIR,
+    LOG_FORMAT,
+    LOG_LEVEL,
+];
+
+/// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
+pub const PREFIXES: [&str; 6] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
+
+/// The setting of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The setting whose name is nearest, for a hint.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    SETTINGS.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min().filter(|(distance, _)| *distance <= 5).map(|(_, name)| name)
+}

@@ -1,0 +1,156 @@
+//! All of it put together, started and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::analysis::{self, Crew, Engine, LaneKind, PluginError, Reading};
+use crate::api::server::{ListenError, Server};
+use crate::clock;
+use crate::config::Settings;
+use crate::lanes::Producer;
+use crate::monitor::{Monitor, latency::Summary, publish};
+use crate::okx::Instruments;
+use crate::pairs::Roster;
+use crate::results::{Link, LinkError, Writer};
+
+/// Why the host can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A plugin can't be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The page's port can't be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Redis is there but won't have us.
+    #[error(transparent)]
+    Redis(#[from] LinkError),
+    /// The system refuses a thread or a socket.
+    #[error("the system refuses: {0}")]
+    System(#[from] std::io::Error),
+    /// No client for the exchange's REST interface.
+    #[error("no HTTPS client: {0}")]
+    Https(#[from] reqwest::Error),
+}
+
+/// A running host.
+pub struct Host {
+    /// Where the page is.
+    pub addr: SocketAddr,
+    /// What it measures.
+    pub monitor: Arc<Monitor>,
+    crew: Crew,
+    roster: JoinHandle<()>,
+    sender: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    publisher: JoinHandle<()>,
+    server: JoinHandle<()>,
+    stop: Stops,
+}
+
+/// What is stopped first, next, last.
+struct Stops {
+    pairs: CancellationToken,
+    publisher: CancellationToken,
+    writers: CancellationToken,
+}
+
+async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
+    writer.run(link, stop).await;
+}
+
+impl Host {
+    /// Loads the plugins, waits for Redis, starts everything. `feed`: where the frames come from, in words for the page.
+    ///
+    /// `stop` ends the wait for Redis; a running host is stopped by [`Host::stop`]. `None`: stopped while it waited.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
+        let server = Server::listen(&settings.api).await?;
+        let addr = server.addr()?;
+        let engine = Engine::new()?;
+        // Compiling takes a second or so: off the threads that receive.
+        let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);
+        let plugins = tokio::task::spawn_blocking(move || analysis::load_folder(&engine, &dir, budget)).await.map_err(std::io::Error::other)??;
+        for plugin in &plugins {
+            tracing::info!(plugin = &*plugin.name, version = &*plugin.version, lane = plugin.lane.as_str(), "plugin loaded: {}", plugin.summary);
+        }
+        let link = || Link::new(&settings.redis);
+        match link()?.wait(stop).await {
+            Ok(()) => {}
+            Err(_) if stop.is_cancelled() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+
+        let monitor = Arc::new(Monitor::default());
+        let writer = Writer::new(Arc::clone(&monitor));
+        let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
+        let crew = Crew::start(
+            &plugins,
+            &(Arc::new(move |reading: Reading| {
+                to_monitor.reading(&reading);
+                to_monitor.board.reading(reading.clone());
+                to_writer.reading(reading);
+            }) as analysis::Sink),
+        )?;
+        // Unique among the runs that share a Redis: microseconds since 1970.
+        let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
+        let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
+        let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
+
+        let roster = Roster {
+            memory: crew.memory.clone(),
+            buffered: crew.buffered.clone(),
+            producer: Arc::clone(&producer),
+            writer: Arc::clone(&writer),
+            lane_link: Arc::new(link()?),
+            instruments: Instruments::new(settings.okx.rest_url.clone())?,
+            monitor: Arc::clone(&monitor),
+            settings: settings.clone(),
+        };
+        let desks = crew.memory.clone();
+        let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
+        Ok(Some(Self {
+            addr,
+            crew,
+            roster: tokio::spawn(roster.run(link()?, stops.pairs.clone())),
+            sender: tokio::spawn(producer.run(link()?, stops.writers.clone())),
+            publisher: tokio::spawn(publisher),
+            server: tokio::spawn(server.run(Arc::clone(&monitor), desks, feed, stops.publisher.clone())),
+            writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            monitor,
+            stop: stops,
+        }))
+    }
+
+    /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
+    pub async fn stop(self) {
+        self.stop.pairs.cancel();
+        let _ = self.roster.await;
+        // Plugin threads end once the last book is done; their readings go to the writer.
+        let crew = self.crew;
+        let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
+        self.stop.publisher.cancel();
+        let _ = self.publisher.await;
+        self.stop.writers.cancel();
+        let _ = self.sender.await;
+        let _ = self.writer.await;
+        let _ = self.server.await;
+    }
+
+    /// The latencies since the start, for the end of a run.
+    #[must_use]
+    pub fn latencies(monitor: &Monitor) -> String {
+        let mut text = format!("{:<34}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "frame received to Redis, ms", "readings", "p50", "p99", "p99.9", "max");
+        for (name, lane) in [("memory lane", LaneKind::Memory), ("buffered lane", LaneKind::Buffered)] {
+            let Summary { count, p50, p99, p999, max } = monitor.latency.summary(lane);
+            let ms = |us: u64| us as f64 / 1000.0;
+            text.push_str(&format!("{name:<34}{count:>10}{:>10.3}{:>10.3}{:>10.3}{:>10.3}\n", ms(p50), ms(p99), ms(p999), ms(max)));
+        }
+        text
+    }
+}

@@ -1,0 +1,31 @@
+//! Leadline's host: live OKX order books, analysed by WebAssembly components, readings in Redis.
+//!
+//! One direction: [`okx`] receives frames and keeps verified books, [`lanes`] hand them to the plugins of [`analysis`], [`results`]
+//! writes what they found. Nothing calls back.
+//!
+//! # Layout
+//!
+//! - [`okx`]: connections to the exchange, one a pair, and the instruments it lists.
+//! - [`pairs`]: which pairs are wanted, and the state each is in.
+//! - [`lanes`]: the way of a book to the plugins: newest wins, or in order through a Redis List.
+//! - [`analysis`]: the plugin host; the only part that knows wasmtime.
+//! - [`results`]: Redis Hashes, their names and how they are written.
+//! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
+//! - [`api`]: the page and its live stream; the only part that knows HTTP.
+//! - [`host`]: all of it put together, started and stopped in order.
+//! - [`config`]: settings.
+//! - [`cli`]: the commands.
+//! - [`clock`]: durations and times of day.
+//! - [`logging`]: the log on standard error.
+
+pub mod analysis;
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod host;
+pub mod lanes;
+pub mod logging;
+pub mod monitor;
+pub mod okx;
+pub mod pairs;
+pub mod results;

@@ -1,0 +1,3 @@
+//! The `leadline` program.
+
+fn main() {}

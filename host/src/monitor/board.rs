@@ -1,0 +1,130 @@
+//! The state of each pair and its newest readings, for the page.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use leadline_market::{Decimal, Trust};
+
+use crate::analysis::Reading;
+use crate::clock::{self, Arrival};
+use crate::pairs::PairState;
+
+/// All pairs.
+#[derive(Default)]
+pub struct Board {
+    pairs: RwLock<BTreeMap<Arc<str>, Arc<PairCell>>>,
+}
+
+/// One pair.
+pub struct PairCell {
+    /// Its id.
+    pub pair: Arc<str>,
+    status: Mutex<PairStatus>,
+    readings: Mutex<BTreeMap<Arc<str>, Reading>>,
+}
+
+/// What is known of a pair's feed.
+#[derive(Clone, Debug)]
+pub struct PairStatus {
+    /// Where it stands.
+    pub state: PairState,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: u64,
+    /// How the newest book was verified.
+    pub trust: Option<Trust>,
+    /// Whether the newest book is crossed.
+    pub crossed: bool,
+    /// Exchange time of the newest book, milliseconds since 1970.
+    pub time_ms: Option<u64>,
+    /// The exchange's sequence number of the newest book.
+    pub sequence: Option<i64>,
+    /// Best bid, as sent.
+    pub best_bid: Option<Decimal>,
+    /// Best ask, as sent.
+    pub best_ask: Option<Decimal>,
+    /// Levels a side: bids, asks.
+    pub levels: (usize, usize),
+    /// Book frames received.
+    pub frames: u64,
+    /// Times the book broke.
+    pub gaps: u64,
+    /// Snapshots asked for anew.
+    pub resyncs: u64,
+    /// When the last frame arrived.
+    pub last_frame: Option<Arrival>,
+}
+
+impl Board {
+    /// The pairs, by id.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<Arc<PairCell>> {
+        self.pairs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// A pair; made when it isn't there.
+    pub fn add(&self, pair: &Arc<str>) -> Arc<PairCell> {
+        let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(pairs.entry(Arc::clone(pair)).or_insert_with(|| Arc::new(PairCell::new(pair))))
+    }
+
+    /// Takes a pair off.
+    pub fn remove(&self, pair: &str) {
+        self.pairs.write().unwrap_or_else(PoisonError::into_inner).remove(pair);
+    }
+
+    /// Puts a reading up; one of a pair that was taken off is let go.
+    pub fn reading(&self, reading: Reading) {
+        let cell = self.pairs.read().unwrap_or_else(PoisonError::into_inner).get(&reading.pair).cloned();
+        if let Some(cell) = cell {
+            cell.readings().insert(Arc::clone(&reading.plugin), reading);
+        }
+    }
+
+    /// Pairs whose books are live.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.pairs().iter().filter(|cell| cell.status().state == PairState::Live).count()
+    }
+}
+
+impl PairCell {
+    fn new(pair: &Arc<str>) -> Self {
+        let status = PairStatus {
+            state: PairState::Connecting,
+            since_ms: clock::unix_ms(),
+            trust: None,
+            crossed: false,
+            time_ms: None,
+            sequence: None,
+            best_bid: None,
+            best_ask: None,
+            levels: (0, 0),
+            frames: 0,
+            gaps: 0,
+            resyncs: 0,
+            last_frame: None,
+        };
+        Self { pair: Arc::clone(pair), status: Mutex::new(status), readings: Mutex::default() }
+    }
+
+    /// Its feed.
+    pub fn status(&self) -> MutexGuard<'_, PairStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its newest readings, by plugin.
+    pub fn readings(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Reading>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves to another state; whether it is another.
+    pub fn enter(&self, state: PairState) -> bool {
+        let mut status = self.status();
+        if status.state == state {
+            return false;
+        }
+        status.state = state;
+        status.since_ms = clock::unix_ms();
+        true
+    }
+}

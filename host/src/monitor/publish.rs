@@ -1,0 +1,83 @@
+//! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Monitor, latency::Summary};
+use crate::analysis::{LaneKind, MemoryDesk};
+use crate::clock;
+use crate::results::{Link, Writer, keys};
+
+/// How often it is written.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The fields, in the order of the documentation.
+#[must_use]
+pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, String)> {
+    let counters = &monitor.counters;
+    let checked = monitor.last_config_check_ms.load(Ordering::Relaxed);
+    let memory = monitor.latency.summary(LaneKind::Memory);
+    let buffered = monitor.latency.summary(LaneKind::Buffered);
+    let skipped: u64 = desks.iter().map(MemoryDesk::skipped).sum();
+    let ms = |us: u64| format!("{:.3}", us as f64 / 1000.0);
+    let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
+    let number = |n: u64| n.to_string();
+    vec![
+        ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
+        ("active_pairs", monitor.board.live().to_string()),
+        ("avg_processing_latency", monitor.latency.mean_ms().map_or_else(String::new, |ms| format!("{ms:.3}"))),
+        ("redis_memory_usage", monitor.redis_memory().map_or_else(String::new, number)),
+        // Nothing is written to InfluxDB by this version: 0 points a second is the truth.
+        ("influxdb_write_rate", "0".to_owned()),
+        ("last_config_check", if checked == 0 { String::new() } else { clock::rfc3339(checked) }),
+        ("subscription_changes", number(counters.subscription_changes.get())),
+        ("time", clock::rfc3339(clock::unix_ms())),
+        ("memory_lane_latency_p50_ms", measured(memory, memory.p50)),
+        ("memory_lane_latency_p99_ms", measured(memory, memory.p99)),
+        ("memory_lane_latency_max_ms", measured(memory, memory.max)),
+        ("buffered_lane_latency_p50_ms", measured(buffered, buffered.p50)),
+        ("buffered_lane_latency_p99_ms", measured(buffered, buffered.p99)),
+        ("buffered_lane_latency_max_ms", measured(buffered, buffered.max)),
+        ("frames", number(counters.frames.get())),
+        ("frame_bytes", number(counters.bytes.get())),
+        ("frames_invalid", number(counters.frames_invalid.get())),
+        ("frames_dropped", number(counters.frames_dropped.get())),
+        ("gaps", number(counters.gaps.get())),
+        ("resyncs", number(counters.resyncs.get())),
+        ("connects", number(counters.connects.get())),
+        ("disconnects", number(counters.disconnects.get())),
+        ("readings", number(counters.readings.get())),
+        ("readings_superseded", number(counters.readings_superseded.get())),
+        ("memory_lane_skipped", number(skipped)),
+        ("buffered_lane_dropped", number(counters.lane_dropped.get())),
+        ("faults", number(counters.faults.get())),
+        ("redis_errors", number(counters.redis_errors.get())),
+    ]
+}
+
+/// Writes the figures each second until `stop`, and once more then.
+pub async fn run(monitor: Arc<Monitor>, desks: Vec<MemoryDesk>, writer: Arc<Writer>, link: Link, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(EVERY);
+    loop {
+        let stopping = tokio::select! {
+            _ = tick.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        if !stopping {
+            monitor.set_redis_memory(redis_memory(&link).await);
+        }
+        writer.hash(keys::MONITORING.to_owned(), fields(&monitor, &desks));
+        if stopping {
+            return;
+        }
+    }
+}
+
+/// Bytes that Redis says it uses.
+async fn redis_memory(link: &Link) -> Option<u64> {
+    let (info,): (String,) = link.run(redis::pipe().cmd("INFO").arg("memory")).await.ok()?;
+    info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
+}

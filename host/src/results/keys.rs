@@ -1,0 +1,42 @@
+//! Every Redis key, once. `docs/redis.md` says what stands behind each.
+
+/// Hash: the newest readings of a pair (design §14.2).
+#[must_use]
+pub fn analysis(pair: &str) -> String {
+    format!("analysis:{pair}")
+}
+
+/// Hash: the newest book of a pair (design §14.1).
+#[must_use]
+pub fn orderbook(pair: &str) -> String {
+    format!("orderbook:{pair}")
+}
+
+/// Hash: whether the numbers of a pair can be trusted.
+#[must_use]
+pub fn feed(pair: &str) -> String {
+    format!("feed:{pair}")
+}
+
+/// Hash: the host's own figures (design §14.4, §16.6).
+pub const MONITORING: &str = "system:monitoring";
+
+/// List: frames of a pair that no consumer has taken yet, newest first.
+///
+/// The braces put it into the Cluster slot of [`analysis`], so that one transaction can move the lane on and publish a reading.
+#[must_use]
+pub fn lane(pair: &str) -> String {
+    format!("buffer:{{analysis:{pair}}}")
+}
+
+/// List: frames of a pair that were taken and not yet finished, newest first.
+#[must_use]
+pub fn lane_processing(pair: &str) -> String {
+    format!("{}:processing", lane(pair))
+}
+
+/// Hash: how far the lane of a pair has been read.
+#[must_use]
+pub fn lane_position(pair: &str) -> String {
+    format!("{}:position", lane(pair))
+}

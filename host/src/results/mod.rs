@@ -1,0 +1,16 @@
+//! Redis: what is written, under which names, and how an outage is survived.
+//!
+//! # Layout
+//!
+//! - [`keys`]: every key name, once.
+//! - [`link`]: a connection that is made again after an error, with a time limit on every call.
+//! - [`hashes`]: readings, books and states as the fields of their Hashes.
+//! - [`writer`]: the memory lane's way into Redis: newest wins, all that waits goes in one round trip.
+
+pub mod hashes;
+pub mod keys;
+pub mod link;
+pub mod writer;
+
+pub use link::{Link, LinkError};
+pub use writer::Writer;

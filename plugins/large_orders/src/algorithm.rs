@@ -1,0 +1,167 @@
+//! Large orders of one instrument, book by book: the large levels of each side, and which way they lean.
+
+use leadline_plugin::serde::{Deserialize, Serialize};
+use leadline_plugin::{Continuity, Depth, Instrument, Outcome, Snapshot, fields, math, parameters};
+
+use crate::detection::{FEWEST_LEVELS, SideOrders, Threshold, WINDOW_BPS};
+use crate::tendency::{Rule, Tendency, Weight};
+
+parameters! {
+    /// What an operator can set.
+    pub struct Parameters {
+        /// A large level holds at least this part of its side's notional within 100 bps.
+        share: f64 = 0.05, unit "1", range 0.01 to 1.0;
+        /// And at least this many times the mean level.
+        multiple: f64 = 5.0, unit "times", range 1.0 to 1000.0;
+        /// And at least this notional, where set.
+        floor: Option<f64> = None, unit "quote units", range 0.0 to 1e15;
+        /// Distance over which a large level's weight halves.
+        distance_half_life: f64 = 25.0, unit "bps", range 1.0 to 1000.0;
+        /// Half of the bonus for standing is reached after this time.
+        age_half_life: f64 = 10.0, unit "s", range 0.1 to 3600.0;
+        /// Half-life of the smoothing of the imbalance.
+        smoothing: f64 = 5.0, unit "s", range 0.1 to 600.0;
+        /// Bullish above this imbalance, bearish below its negative.
+        entry: f64 = 0.4, unit "1", range 0.01 to 1.0;
+        /// And until the imbalance is back within this; not above entry.
+        exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
+        /// Both are raised together until entry is this many standard deviations of what chance does with so few levels; 0 leaves them as they are.
+        evidence: f64 = 2.0, unit "standard deviations", range 0.0 to 10.0;
+        /// The word changes when it has been due for this long.
+        dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;
+        /// Judge books that neither a chain nor a checksum vouches for.
+        accept_unverified: bool = false;
+    }
+}
+
+/// After a restart with a longer break, nothing vouches that a level stood in between.
+const LONGEST_BREAK_MS: u64 = 60_000;
+/// Large levels over both sides that say something about a tendency.
+const FEWEST_LARGE: usize = 2;
+
+/// The analysis of one instrument.
+#[derive(Debug, Clone)]
+pub struct LargeOrders {
+    /// The newest book that could be judged.
+    pub depth: Depth,
+    /// Bids.
+    pub buys: SideOrders,
+    /// Asks.
+    pub sells: SideOrders,
+    /// Which way they lean; means something when both sides were judged.
+    pub tendency: Tendency,
+    parameters: Parameters,
+    last_ms: Option<u64>,
+}
+
+/// What [`LargeOrders::save`] keeps: all that the next reading depends on beside the next book.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+pub struct Saved {
+    last_ms: Option<u64>,
+    buys: Vec<(f64, u64)>,
+    sells: Vec<(f64, u64)>,
+    tendency: Tendency,
+}
+
+impl LargeOrders {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(instrument: &Instrument, parameters: Parameters) -> Self {
+        Self {
+            depth: Depth::new(instrument),
+            buys: SideOrders::default(),
+            sells: SideOrders::default(),
+            tendency: Tendency::default(),
+            parameters,
+            last_ms: None,
+        }
+    }
+
+    /// Judges one book.
+    ///
+    /// # Errors
+    /// The outcome of a book that can't be judged; nothing has changed then. A book too thin on both sides is one.
+    pub fn update(&mut self, book: &Snapshot) -> Result<(), Outcome> {
+        self.depth.read(book, self.parameters.accept_unverified)?;
+        let levels = [&self.depth.bids, &self.depth.asks].map(|side| side.within(WINDOW_BPS));
+        if levels.iter().all(|&levels| levels < FEWEST_LEVELS) {
+            let detail = format!("{} bids and {} asks within {WINDOW_BPS} bps of mid, {FEWEST_LEVELS} needed", levels[0], levels[1]);
+            return Err(fields::unknown("too_thin", detail));
+        }
+        let now_ms = book.time_ms;
+        if let Some(last_ms) = self.last_ms
+            && (now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS))
+        {
+            self.buys.forget(now_ms);
+            self.sells.forget(now_ms);
+            self.tendency = Tendency::default();
+        }
+        self.last_ms = Some(now_ms);
+        let Parameters { share, multiple, floor, .. } = self.parameters;
+        let rule = Threshold { share, multiple, floor: floor.unwrap_or(0.0) };
+        self.buys.update(&self.depth, &self.depth.bids, &book.bids, rule, now_ms);
+        self.sells.update(&self.depth, &self.depth.asks, &book.asks, rule, now_ms);
+        if self.both_judged() {
+            let weights = [&self.buys, &self.sells].map(|side| self.weight(side, now_ms));
+            let Parameters { entry, exit, evidence, dwell, smoothing, .. } = self.parameters;
+            let rule = Rule { entry, exit, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
+            self.tendency.update(weights[0], weights[1], self.low_evidence(), now_ms, rule);
+        }
+        Ok(())
+    }
+
+    /// Whether both sides had levels enough: without that there is no tendency.
+    #[must_use]
+    pub fn both_judged(&self) -> bool {
+        self.buys.judged && self.sells.judged
+    }
+
+    /// Whether there are too few large levels to tell a tendency.
+    #[must_use]
+    pub fn low_evidence(&self) -> bool {
+        self.buys.large.len() + self.sells.large.len() < FEWEST_LARGE
+    }
+
+    /// The state for [`LargeOrders::restore`].
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        Saved { last_ms: self.last_ms, buys: self.buys.births(), sells: self.sells.births(), tendency: self.tendency }
+    }
+
+    /// Goes on from a saved state.
+    ///
+    /// # Errors
+    /// A sentence, when the state is not one that this code could have written.
+    pub fn restore(&mut self, saved: &Saved) -> Result<(), String> {
+        let sound = |births: &[(f64, u64)]| births.len() <= 1000 && births.iter().all(|(price, _)| price.is_finite());
+        if !(sound(&saved.buys) && sound(&saved.sells) && saved.tendency.is_sound()) {
+            return Err("the saved levels or the saved imbalance can't be".to_owned());
+        }
+        self.buys.set_births(&saved.buys);
+        self.sells.set_births(&saved.sells);
+        self.tendency = saved.tendency;
+        self.last_ms = saved.last_ms;
+        Ok(())
+    }
+
+    fn weight(&self, side: &SideOrders, now_ms: u64) -> Weight {
+        let Parameters { distance_half_life, age_half_life, .. } = self.parameters;
+        side.large.iter().fold(Weight::default(), |weight, level| {
+            let age_s = now_ms.saturating_sub(level.born_ms) as f64 / 1000.0;
+            let near = math::exp2(-level.distance_bps / distance_half_life);
+            let stood = 1.0 - 0.5 * math::exp2(-age_s / age_half_life);
+            let w = level.notional * near * stood;
+            Weight { sum: weight.sum + w, squares: weight.squares + w * w }
+        })
+    }
+}
+
+impl Parameters {
+    /// Whether a state saved under `other` means the same here: the smoothed imbalance depends on what is large and on the weights.
+    #[must_use]
+    pub fn same_measure(&self, other: &Self) -> bool {
+        let key = |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing);
+        key(self) == key(other)
+    }
+}

@@ -1,0 +1,178 @@
+//! Which way the large orders lean: an imbalance smoothed over seconds, and a word for it that changes seldom.
+//!
+//! B, A = Σ over large bids, asks of v · 2^(−d / 25 bps) · (½ + ½ (1 − 2^(−age / 10 s))); I = (B − A) / (B + A), smoothed with a half-life of 5 s.
+//! A few levels of very different weight lean one way by mere chance: if each large level w could as well stand on the other side, I has the standard
+//! deviation √Σw² / Σw, 0.5 to 0.6 for the four or so large levels a side of a usual book. So a tendency must exceed both a fixed threshold and that
+//! chance. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
+
+use leadline_plugin::math;
+use leadline_plugin::serde::{Deserialize, Serialize};
+
+/// The word for the imbalance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", rename_all = "lowercase")]
+pub enum Trend {
+    /// Large bids outweigh large asks.
+    Bullish,
+    /// Large asks outweigh large bids.
+    Bearish,
+    /// Neither, or too little to tell.
+    #[default]
+    Neutral,
+}
+
+impl Trend {
+    /// The word in the outputs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bullish => "bullish",
+            Self::Bearish => "bearish",
+            Self::Neutral => "neutral",
+        }
+    }
+}
+
+/// When the word changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// Bullish above this, bearish below its negative.
+    pub entry: f64,
+    /// And until the imbalance is back within this.
+    pub exit: f64,
+    /// Both are raised together, until the entry is this many standard deviations of chance.
+    pub evidence: f64,
+    /// The new word must have been due for this long, ms.
+    pub dwell_ms: u64,
+    /// Half-life of the smoothing, ms.
+    pub half_life_ms: f64,
+}
+
+/// Large levels of a side, weighted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Weight {
+    /// Σ w.
+    pub sum: f64,
+    /// Σ w².
+    pub squares: f64,
+}
+
+/// The tendency from book to book.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+pub struct Tendency {
+    /// Smoothed imbalance, −1 to 1; none before the first book.
+    pub imbalance: Option<f64>,
+    /// The word.
+    pub trend: Trend,
+    /// The word that is due, and since when, ms.
+    due: (Trend, u64),
+    /// Exchange time of the newest book, ms.
+    last_ms: u64,
+}
+
+impl Tendency {
+    /// Takes the weights of both sides. `few`: fewer than two large levels over both sides, which says nothing.
+    pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, now_ms: u64, rule: Rule) {
+        let both = bids.sum + asks.sum;
+        let (raw, chance) = if both > 0.0 { ((bids.sum - asks.sum) / both, (bids.squares + asks.squares).sqrt() / both) } else { (0.0, 1.0) };
+        let elapsed = now_ms.saturating_sub(self.last_ms) as f64;
+        let imbalance = match self.imbalance {
+            Some(before) => before + (raw - before) * (1.0 - math::exp2(-elapsed / rule.half_life_ms)),
+            None => raw,
+        };
+        self.imbalance = Some(imbalance);
+        self.last_ms = now_ms;
+        if few {
+            // Without evidence there is nothing to wait for.
+            (self.trend, self.due) = (Trend::Neutral, (Trend::Neutral, now_ms));
+            return;
+        }
+        let raised = (rule.evidence * chance / rule.entry).max(1.0);
+        let (entry, exit) = (rule.entry * raised, rule.exit * raised);
+        let next = if imbalance > entry || (self.trend == Trend::Bullish && imbalance >= exit) {
+            Trend::Bullish
+        } else if imbalance < -entry || (self.trend == Trend::Bearish && imbalance <= -exit) {
+            Trend::Bearish
+        } else {
+            Trend::Neutral
+        };
+        if next != self.due.0 {
+            self.due = (next, now_ms);
+        }
+        if next != self.trend && now_ms.saturating_sub(self.due.1) >= rule.dwell_ms {
+            self.trend = next;
+        }
+    }
+
+    /// Whether a restored record is one that this code could have written.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.imbalance.is_none_or(|imbalance| (-1.0..=1.0).contains(&imbalance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule { entry: 0.4, exit: 0.25, evidence: 0.0, dwell_ms: 2_000, half_life_ms: 5_000.0 };
+
+    fn weight(sum: f64) -> Weight {
+        Weight { sum, squares: sum * sum }
+    }
+
+    fn run(tendency: &mut Tendency, seconds: std::ops::Range<u64>, bids: f64, asks: f64) {
+        for second in seconds {
+            tendency.update(weight(bids), weight(asks), false, second * 1000, RULE);
+        }
+    }
+
+    #[test]
+    fn the_imbalance_is_halfway_there_after_a_half_life() {
+        let mut tendency = Tendency::default();
+        tendency.update(weight(1.0), weight(1.0), false, 0, RULE);
+        tendency.update(weight(1.0), weight(0.0), false, 5_000, RULE);
+        assert_eq!(tendency.imbalance, Some(0.5));
+        // However many books there are in between: five steps of a second are one of five.
+        let mut stepped = Tendency::default();
+        tendency.update(weight(1.0), weight(1.0), false, 0, RULE);
+        run(&mut stepped, 0..1, 1.0, 1.0);
+        run(&mut stepped, 1..6, 1.0, 0.0);
+        assert!((stepped.imbalance.unwrap_or(0.0) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_word_comes_after_the_dwell_and_goes_below_the_exit() {
+        let mut tendency = Tendency::default();
+        run(&mut tendency, 0..2, 3.0, 1.0);
+        assert_eq!(tendency.trend, Trend::Neutral, "one second of 0.5");
+        run(&mut tendency, 2..4, 3.0, 1.0);
+        assert_eq!(tendency.trend, Trend::Bullish);
+        run(&mut tendency, 4..100, 1.7, 1.0);
+        assert_eq!(tendency.trend, Trend::Bullish, "0.26 is above the exit");
+        run(&mut tendency, 100..200, 1.6, 1.0);
+        assert_eq!(tendency.trend, Trend::Neutral, "0.23 is below it");
+        run(&mut tendency, 200..300, 1.0, 4.0);
+        assert_eq!(tendency.trend, Trend::Bearish);
+    }
+
+    #[test]
+    fn one_level_against_another_is_chance_and_twenty_against_five_are_not() {
+        for (bids, asks, expected) in [(1, 0, Trend::Neutral), (3, 1, Trend::Neutral), (5, 0, Trend::Bullish), (20, 5, Trend::Bullish)] {
+            let mut tendency = Tendency::default();
+            let even = |levels: i32| Weight { sum: f64::from(levels), squares: f64::from(levels) };
+            for second in 0..10 {
+                tendency.update(even(bids), even(asks), false, second * 1000, Rule { evidence: 2.0, ..RULE });
+            }
+            assert_eq!(tendency.trend, expected, "{bids} against {asks}");
+        }
+    }
+
+    #[test]
+    fn without_evidence_it_is_neutral_at_once() {
+        let mut tendency = Tendency::default();
+        run(&mut tendency, 0..10, 3.0, 1.0);
+        tendency.update(weight(3.0), weight(0.0), true, 10_000, RULE);
+        assert_eq!(tendency.trend, Trend::Neutral);
+    }
+}

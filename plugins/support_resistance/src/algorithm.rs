@@ -1,0 +1,239 @@
+//! Support and resistance of one instrument, book by book: candidates of each side, followed over time, scored, and given their places.
+//!
+//! strength = 100 · E / (E½ + E) · 2^(−d / H) · (½ + ½ (1 − 2^(−age / T))) with E the excess of density over its background, d the distance from mid,
+//! H the larger of 25 bps and 4 spreads, T 30 s, E½ 4: what stands out, is near, and has stood for a while.
+
+use leadline_plugin::serde::{Deserialize, Serialize};
+use leadline_plugin::{Depth, DepthSide, Instrument, Outcome, Snapshot, Continuity, math, parameters};
+
+use crate::density::{Candidate, Density};
+use crate::places::{Incumbency, assign};
+use crate::tracking::{State, Tracked, Tracker};
+
+parameters! {
+    /// What an operator can set.
+    pub struct Parameters {
+        /// Levels farther from mid than this are left out.
+        window_bps: f64 = 200.0, unit "bps", range 10.0 to 1000.0;
+        /// A candidate's density exceeds the background at least this many times.
+        least_excess: f64 = 1.0, unit "times the background", range 0.1 to 100.0;
+        /// Excess at which that part of the strength is one half.
+        half_excess: f64 = 4.0, unit "times the background", range 0.1 to 100.0;
+        /// Distance over which strength halves; at least four spreads are used.
+        distance_half_life: f64 = 25.0, unit "bps", range 1.0 to 1000.0;
+        /// Half of the bonus for standing is reached after this time.
+        age_half_life: f64 = 30.0, unit "s", range 1.0 to 3600.0;
+        /// A challenger takes a place when it is this many times as strong as the incumbent.
+        advantage: f64 = 1.25, unit "times", range 1.0 to 10.0;
+        /// And has been for this long.
+        dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;
+        /// A level is forming until it has stood for this long.
+        held_after: f64 = 10.0, unit "s", range 0.0 to 600.0;
+        /// Candidates a side in the list, strongest first.
+        list_length: u32 = 8, range 2.0 to 40.0;
+        /// Judge books that neither a chain nor a checksum vouches for.
+        accept_unverified: bool = false;
+    }
+}
+
+/// Fewer levels than this on a side say nothing about where orders pile up.
+pub const FEWEST_LEVELS: usize = 10;
+/// A level that ended is shown for this long.
+const ENDED_SHOWN_MS: u64 = 60_000;
+/// And no more than this many a side.
+const ENDED_SHOWN: usize = 5;
+/// After a restart with a longer break, nothing vouches that a level stood in between.
+const LONGEST_BREAK_MS: u64 = 60_000;
+
+/// Below mid or above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Bids.
+    Support,
+    /// Asks.
+    Resistance,
+}
+
+/// A level that held a place and is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+pub struct Ended {
+    /// Its last price, quote units.
+    pub price: f64,
+    /// Its last notional.
+    pub notional: f64,
+    /// Its age when it went, s.
+    pub age_s: f64,
+    /// Exchange time of the first book without it, ms.
+    pub time_ms: u64,
+    /// `Consumed` or `Pulled`.
+    pub state: State,
+}
+
+/// What is known about one side.
+#[derive(Debug, Clone, Default)]
+pub struct SideLevels {
+    /// Candidates of the newest book.
+    pub tracker: Tracker,
+    /// Levels that held a place and went, newest last.
+    pub ended: Vec<Ended>,
+    /// Whether the newest book had levels enough on this side.
+    pub judged: bool,
+    density: Density,
+    found: Vec<Candidate>,
+}
+
+/// The analysis of one instrument.
+#[derive(Debug, Clone)]
+pub struct SupportResistance {
+    /// The newest book that could be judged.
+    pub depth: Depth,
+    /// Bids.
+    pub support: SideLevels,
+    /// Asks.
+    pub resistance: SideLevels,
+    parameters: Parameters,
+    last_ms: Option<u64>,
+}
+
+/// What [`SupportResistance::save`] keeps: all that the next reading depends on beside the next book.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+pub struct Saved {
+    last_ms: Option<u64>,
+    support: (Vec<Tracked>, Vec<Ended>),
+    resistance: (Vec<Tracked>, Vec<Ended>),
+}
+
+impl SupportResistance {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(instrument: &Instrument, parameters: Parameters) -> Self {
+        Self { depth: Depth::new(instrument), support: SideLevels::default(), resistance: SideLevels::default(), parameters, last_ms: None }
+    }
+
+    /// The parameters it was made with.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Judges one book; then [`SideLevels::place`] has the answer of each side that is `judged`.
+    ///
+    /// # Errors
+    /// The outcome of a book that can't be judged; nothing has changed then. A book too thin on both sides is one.
+    pub fn update(&mut self, book: &Snapshot) -> Result<(), Outcome> {
+        self.depth.read(book, self.parameters.accept_unverified)?;
+        let levels = [&self.depth.bids, &self.depth.asks].map(|side| side.within(self.parameters.window_bps));
+        if levels.iter().all(|&levels| levels < FEWEST_LEVELS) {
+            let detail = format!("{} bids and {} asks within {} bps of mid, {FEWEST_LEVELS} needed", levels[0], levels[1], self.parameters.window_bps);
+            return Err(leadline_plugin::fields::unknown("too_thin", detail));
+        }
+        let now_ms = book.time_ms;
+        let broken = self.last_ms.is_some_and(|last_ms| {
+            now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS)
+        });
+        self.last_ms = Some(now_ms);
+        let settings = Settings { parameters: &self.parameters, mid: self.depth.mid, spread_bps: self.depth.spread_bps, now_ms };
+        for (side, direction, depth, columns, levels) in [
+            (&mut self.support, Direction::Support, &self.depth.bids, &book.bids, levels[0]),
+            (&mut self.resistance, Direction::Resistance, &self.depth.asks, &book.asks, levels[1]),
+        ] {
+            if broken {
+                side.tracker.forget(now_ms);
+                side.ended.clear();
+            }
+            side.judged = levels >= FEWEST_LEVELS;
+            if side.judged {
+                let least = self.parameters.least_excess;
+                let bandwidth = side.density.find(depth, columns, levels, self.depth.mid, least, &mut side.found);
+                side.update(direction, depth, columns.prices[0], bandwidth, &settings);
+            }
+        }
+        Ok(())
+    }
+
+    /// The state for [`SupportResistance::restore`].
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        let side = |side: &SideLevels| (side.tracker.tracked.clone(), side.ended.clone());
+        Saved { last_ms: self.last_ms, support: side(&self.support), resistance: side(&self.resistance) }
+    }
+
+    /// Goes on from a saved state.
+    ///
+    /// # Errors
+    /// A sentence, when the state is not one that this code could have written.
+    pub fn restore(&mut self, saved: Saved) -> Result<(), String> {
+        for (side, (tracked, ended)) in [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)] {
+            let places = |place| tracked.iter().filter(|level: &&Tracked| level.place == Some(place)).count() <= 1;
+            let sound = tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN;
+            if !sound || ended.iter().any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite())) {
+                return Err("the saved levels contradict themselves".to_owned());
+            }
+            side.tracker.tracked = tracked;
+            side.ended = ended;
+        }
+        self.last_ms = saved.last_ms;
+        Ok(())
+    }
+}
+
+/// What both sides of one book share.
+struct Settings<'a> {
+    parameters: &'a Parameters,
+    mid: f64,
+    spread_bps: f64,
+    now_ms: u64,
+}
+
+impl SideLevels {
+    /// The level in a place: 0 for level 1, 1 for level 2.
+    #[must_use]
+    pub fn place(&self, place: usize) -> Option<&Tracked> {
+        self.tracker.tracked.iter().find(|level| level.place == Some(place))
+    }
+
+    fn update(&mut self, direction: Direction, depth: &DepthSide, best: f64, bandwidth: f64, settings: &Settings<'_>) {
+        let Settings { parameters, mid, spread_bps, now_ms } = *settings;
+        self.tracker.follow(&self.found, bandwidth * mid * 1e-4, now_ms);
+        let distance_half_life = parameters.distance_half_life.max(4.0 * spread_bps);
+        for level in &mut self.tracker.tracked {
+            let stands_out = level.excess / (parameters.half_excess + level.excess);
+            let near = math::exp2(-level.distance_bps / distance_half_life);
+            let stood = 1.0 - 0.5 * math::exp2(-level.age_s(now_ms) / parameters.age_half_life);
+            level.strength = 100.0 * stands_out * near * stood;
+        }
+        let dwell_ms = (parameters.dwell * 1000.0) as u64;
+        assign(&mut self.tracker.tracked, now_ms, Incumbency { advantage: parameters.advantage, dwell_ms });
+
+        self.ended.retain(|ended| now_ms.saturating_sub(ended.time_ms) <= ENDED_SHOWN_MS);
+        for level in self.tracker.gone.iter().filter(|level| level.place.is_some()) {
+            if let Some(state) = fate(level, direction, depth, best, bandwidth, mid) {
+                if self.ended.len() == ENDED_SHOWN {
+                    self.ended.remove(0);
+                }
+                let age_s = level.age_s(now_ms);
+                self.ended.push(Ended { price: level.price, notional: level.notional, age_s, time_ms: now_ms, state });
+            }
+        }
+    }
+}
+
+/// What became of a level that is no candidate any more; none when the book doesn't tell: its price left the window, it was merely outgrown by
+/// what is around it, or it went while price stood before it.
+fn fate(level: &Tracked, direction: Direction, depth: &DepthSide, best: f64, bandwidth: f64, mid: f64) -> Option<State> {
+    let through = match direction {
+        Direction::Support => best < level.price,
+        Direction::Resistance => best > level.price,
+    };
+    if through {
+        return Some(State::Consumed);
+    }
+    let distance = (level.price - mid).abs() * (1e4 / mid);
+    if distance <= 2.0 * bandwidth || distance > depth.coverage_bps() {
+        return None;
+    }
+    let left = depth.notional_within(distance + bandwidth) - depth.notional_within(distance - bandwidth);
+    (left < 0.5 * level.notional).then_some(State::Pulled)
+}

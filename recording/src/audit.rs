@@ -1,0 +1,156 @@
+//! Every book of a recording kept and verified: what `leadline verify` prints.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use leadline_market::{BookFrame, Counters, Decoder, Level, Message, TrackedBook};
+use serde::Serialize;
+
+use crate::{Recording, RecordingError};
+
+/// Most bad lines that an audit names; all are counted.
+pub const MAX_BAD_LINES: usize = 100;
+
+/// Most books (channel and instrument) that an audit keeps.
+pub const MAX_BOOKS: usize = 4096;
+
+/// What an audit found.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Audit {
+    /// One row a channel and instrument, sorted by channel and instrument.
+    pub rows: Vec<Row>,
+    /// Frames read, of all kinds.
+    pub frames: u64,
+    /// Frames that were not about books: acknowledgements, other channels.
+    pub other_frames: u64,
+    /// Lines that could not be read as a frame.
+    pub bad_line_count: u64,
+    /// The first of them, at most [`MAX_BAD_LINES`].
+    pub bad_lines: Vec<BadLine>,
+    /// Frames whose levels could not be a book (price zero, too many levels).
+    pub refused: u64,
+}
+
+/// A line that could not be read as a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// One book of a recording, after its last frame. The fields and their order are those of the JSON lines that are printed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The recording's file name, without its folder.
+    pub file: String,
+    /// The channel, as the exchange writes it.
+    pub channel: &'static str,
+    /// The instrument's id.
+    pub instrument: String,
+    /// What was seen.
+    #[serde(flatten)]
+    pub counters: Counters,
+    /// Levels on the side of the bids.
+    pub levels_bid: usize,
+    /// Levels on the side of the asks.
+    pub levels_ask: usize,
+    /// Price and size of the best bid, as sent.
+    pub best_bid: Option<[String; 2]>,
+    /// Price and size of the best ask, as sent.
+    pub best_ask: Option<[String; 2]>,
+    /// The book's checksum, computed.
+    pub crc32: i32,
+}
+
+impl Audit {
+    /// Whether every line could be read, every checksum was the book's, no frame was missing or dropped, and every frame could be
+    /// a book.
+    pub fn is_clean(&self) -> bool {
+        let sound = |counters: &Counters| counters.gaps == 0 && counters.checksum_bad == 0 && counters.dropped == 0;
+        self.bad_line_count == 0 && self.refused == 0 && self.rows.iter().all(|row| sound(&row.counters))
+    }
+}
+
+/// Runs every book frame of a recording through a [`TrackedBook`] a channel and instrument.
+///
+/// # Errors
+/// [`RecordingError`] when the recording as a whole can't be read. Bad lines are in the answer.
+pub fn audit(path: impl AsRef<Path>) -> Result<Audit, RecordingError> {
+    let path = path.as_ref();
+    let mut recording = Recording::open(path)?;
+    let mut decoder = Decoder::new();
+    let mut books = Books::new();
+    let mut audit = Audit::default();
+    loop {
+        let frame = match recording.next_frame() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(RecordingError::LongLine { line, limit, .. }) => {
+                audit.bad_line(line, format!("longer than {limit} bytes"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        audit.frames += 1;
+        match decoder.decode(frame.bytes) {
+            Ok(Message::Books(frames)) => {
+                for book_frame in frames {
+                    let line = frame.line;
+                    track(&mut books, book_frame).map_err(|limit| RecordingError::TooManyBooks {
+                        path: path.to_path_buf(),
+                        line,
+                        limit,
+                    })?;
+                }
+            }
+            Ok(_) => audit.other_frames += 1,
+            Err(error) => audit.bad_line(frame.line, error.to_string()),
+        }
+    }
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for ((channel, instrument), tracked) in books {
+        audit.refused += tracked.refused();
+        audit.rows.push(row(&file, channel, instrument, &tracked));
+    }
+    Ok(audit)
+}
+
+impl Audit {
+    fn bad_line(&mut self, line: u64, problem: String) {
+        self.bad_line_count += 1;
+        if self.bad_lines.len() < MAX_BAD_LINES {
+            self.bad_lines.push(BadLine { line, problem });
+        }
+    }
+}
+
+/// The books of a recording by channel and instrument.
+type Books = BTreeMap<(&'static str, String), TrackedBook>;
+
+/// Applies a frame to its book; refuses with the limit when there are too many books.
+fn track(books: &mut Books, frame: &BookFrame) -> Result<(), usize> {
+    let key = (frame.channel.as_str(), frame.instrument.clone());
+    if books.len() == MAX_BOOKS && !books.contains_key(&key) {
+        return Err(MAX_BOOKS);
+    }
+    books.entry(key).or_default().apply(frame);
+    Ok(())
+}
+
+fn row(file: &str, channel: &'static str, instrument: String, tracked: &TrackedBook) -> Row {
+    let book = tracked.book();
+    let texts = |level: Level| [level.price.to_string(), level.size.to_string()];
+    Row {
+        file: file.to_owned(),
+        channel,
+        instrument,
+        counters: *tracked.counters(),
+        levels_bid: book.bids().len(),
+        levels_ask: book.asks().len(),
+        best_bid: book.bids().best().map(texts),
+        best_ask: book.asks().best().map(texts),
+        crc32: book.checksum(),
+    }
+}

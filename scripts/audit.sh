@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Checks licences, sources and known vulnerabilities of the dependencies with cargo-deny and cargo-audit.
+#
+# Usage: scripts/audit.sh [--install]   --install only brings the two tools, once, into .cache/cargo-tools
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+DENY_VERSION=0.20.2
+AUDIT_VERSION=0.22.2
+
+cd "$ROOT"
+export PATH="$CACHE/cargo-tools/bin:$PATH"
+
+# Brings one tool unless some version of it is there. Usage: bring NAME VERSION
+bring() {
+    have "$1" && return
+    say "building $1 $2 (once; some minutes)"
+    # Not optimised to the last: it runs for a second. The target folder is kept apart and thrown away.
+    CARGO_TARGET_DIR="$CACHE/cargo-tools/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+        cargo install --quiet --locked --root "$CACHE/cargo-tools" --version "$2" "${@:3}" "$1" >&2
+    rm -rf "$CACHE/cargo-tools/target"
+}
+
+bring cargo-deny "$DENY_VERSION" --no-default-features
+bring cargo-audit "$AUDIT_VERSION"
+[ "${1:-}" = --install ] && exit 0
+
+say "licences, bans and sources"
+cargo deny --log-level error check licenses bans sources
+
+# A copy of the database, where one is given, works without a network; else the ordinary check fetches the newest.
+database="${LEADLINE_SHARED:-$ROOT/../shared}/data/advisory-db"
+if [ -d "$database/crates" ]; then
+    say "known vulnerabilities (database: ${LEADLINE_SHARED:-../shared}/data/advisory-db)"
+    cargo audit --no-fetch --stale --db "$database"
+else
+    say "known vulnerabilities"
+    cargo audit
+fi

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs what Leadline needs and this machine lacks. Nothing missing: nothing done, in well under a second.
+#
+# Usage: scripts/setup.sh [--tests]
+#   --tests  also what `make test` alone needs: Chromium with a Chinese font, cargo-deny, cargo-audit
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=scripts/wasm.sh
+. "$ROOT/scripts/wasm.sh"
+# shellcheck source=scripts/node.sh
+. "$ROOT/scripts/node.sh"
+
+tests=no
+case "${1:-}" in
+'') ;;
+--tests) tests=yes ;;
+*) die "unknown argument $1" "scripts/setup.sh [--tests]" ;;
+esac
+
+have cargo || die "no Rust toolchain on this machine" "install one with rustup (see https://rustup.rs), then run this again"
+have cc || apt_install "compiling the C parts of dependencies" gcc libc6-dev || die "no C compiler" "sudo apt-get install -y gcc libc6-dev"
+
+if ! have redis-server || ! have redis-cli; then
+    apt_install "Redis; Leadline starts one of its own, on a port of its own" redis-server redis-tools ||
+        die "Redis couldn't be installed" "install redis-server 6.2 or later yourself, then run this again"
+fi
+wasm_toolchain
+node_toolchain
+
+if [ "$tests" = yes ]; then
+    have chromium || have google-chrome || have chromium-browser || apt_install "browser tests" chromium ||
+        die "no Chromium" "install Chromium, or leave the browser tests out: LEADLINE_E2E=no make test"
+    [ -n "$(fc-list :lang=zh 2>/dev/null | head -n1)" ] || apt_install "Chinese letters in browser tests" fontconfig fonts-noto-cjk ||
+        say "no Chinese font: the browser tests go on without"
+    "$ROOT/scripts/audit.sh" --install
+fi
+say "set up: $(redis-server --version | sed 's/^Redis server v=\([^ ]*\).*/redis \1/'), $WASM_TARGET by $WASM_KIND, node $(node --version)"

@@ -1,0 +1,57 @@
+// How the fields of the four analyses are laid out. A plugin that isn't named here is shown all the same, in plain rows.
+
+export type FieldKind = "price" | "size" | "number" | "word";
+
+export interface Headline {
+  name: string;
+  kind: FieldKind;
+}
+
+/** The fields of the Hash `analysis:{id}`, by the plugin that owns them, in the order of reading. */
+export const HEADLINES: Record<string, readonly Headline[]> = {
+  support_resistance: [
+    { name: "support_level_1", kind: "price" },
+    { name: "support_level_2", kind: "price" },
+    { name: "resistance_level_1", kind: "price" },
+    { name: "resistance_level_2", kind: "price" },
+  ],
+  large_orders: [
+    { name: "large_buy_orders", kind: "size" },
+    { name: "large_sell_orders", kind: "size" },
+    { name: "large_order_trend", kind: "word" },
+  ],
+  depth_anomaly: [
+    { name: "depth_anomaly_score", kind: "number" },
+    { name: "depth_anomaly_alert", kind: "word" },
+  ],
+  liquidity: [
+    { name: "liquidity_index", kind: "number" },
+    { name: "liquidity_alert", kind: "word" },
+  ],
+};
+
+/** The four analyses first, in their order; any other plugin after them, by name. */
+export function inOrder(plugins: Iterable<string>): string[] {
+  const known = Object.keys(HEADLINES);
+  const others = [...plugins].filter((plugin) => !known.includes(plugin)).sort();
+  return [...known, ...others];
+}
+
+/** A figure older than this is greyed out: a live pair sends several frames a second. */
+export const STALE_MS = 5_000;
+
+/** What a word in a field means for its colour; the word itself is always shown too. */
+export function tone(word: string): "good" | "bad" | "warn" | "plain" {
+  switch (word) {
+    case "normal":
+    case "bullish":
+      return "good";
+    case "warning":
+      return "warn";
+    case "alert":
+    case "bearish":
+      return "bad";
+    default:
+      return "plain";
+  }
+}

@@ -1,0 +1,150 @@
+// The document that the host pushes, and the check that nothing else gets into the page.
+//
+// Every field is checked on its own: one that is missing or of another type becomes null (or empty), never an exception,
+// so that a page left open survives a host that is older or newer than it.
+
+export const PAIR_STATES = ["connecting", "subscribing", "live", "suspect", "resyncing", "refused", "stopped"] as const;
+export type PairState = (typeof PAIR_STATES)[number] | "unknown";
+
+export const OUTCOMES = ["ok", "provisional", "warming", "unknown", "fault"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+export const TRUSTS = ["chain", "checksum", "unverified"] as const;
+export type Trust = (typeof TRUSTS)[number];
+
+export interface Reading {
+  outcome: Outcome;
+  code: string | null;
+  detail: string | null;
+  /** Exchange time that is still missing, milliseconds. */
+  remainingMs: number | null;
+  time: string | null;
+  sequence: number | null;
+  version: string | null;
+  latencyUs: number | null;
+  fuel: number | null;
+  /** Since the reading was made, milliseconds. */
+  ageMs: number | null;
+  fields: Record<string, string>;
+}
+
+export interface Pair {
+  id: string;
+  state: PairState;
+  since: string | null;
+  reason: string | null;
+  trust: Trust | null;
+  crossed: boolean;
+  /** Exchange time of the newest book, RFC 3339. */
+  time: string | null;
+  sequence: number | null;
+  bestBid: string | null;
+  bestAsk: string | null;
+  bids: number | null;
+  asks: number | null;
+  frames: number | null;
+  gaps: number | null;
+  resyncs: number | null;
+  /** Since the last frame arrived, milliseconds. */
+  ageMs: number | null;
+  readings: Record<string, Reading>;
+}
+
+export interface State {
+  program: string | null;
+  version: string | null;
+  time: string | null;
+  feed: string | null;
+  monitoring: Record<string, string>;
+  pairs: Pair[];
+}
+
+type Fields = Record<string, unknown>;
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
+
+function oneOf<T extends string>(known: readonly T[], value: unknown): T | null {
+  return known.find((word) => word === value) ?? null;
+}
+
+/** Strings as they are; numbers and flags as text; lists and tables as JSON; nothing else. */
+function strings(value: unknown): Record<string, string> {
+  const result: Record<string, string> = {};
+  if (!isFields(value)) return result;
+  for (const [name, held] of Object.entries(value)) {
+    if (held === null || held === undefined) result[name] = "";
+    else result[name] = typeof held === "string" ? held : JSON.stringify(held);
+  }
+  return result;
+}
+
+function readReading(value: unknown): Reading | null {
+  if (!isFields(value)) return null;
+  return {
+    // A word this page doesn't know can't be shown as a number to trust.
+    outcome: oneOf(OUTCOMES, value["outcome"]) ?? "unknown",
+    code: text(value["code"]),
+    detail: text(value["detail"]),
+    remainingMs: number(value["remaining_ms"]),
+    time: text(value["time"]),
+    sequence: number(value["sequence"]),
+    version: text(value["version"]),
+    latencyUs: number(value["latency_us"]),
+    fuel: number(value["fuel"]),
+    ageMs: number(value["age_ms"]),
+    fields: strings(value["fields"]),
+  };
+}
+
+function readPair(value: unknown): Pair | null {
+  if (!isFields(value)) return null;
+  const id = text(value["instrument_id"]);
+  if (id === null) return null;
+  const readings: Record<string, Reading> = {};
+  if (isFields(value["readings"])) {
+    for (const [plugin, held] of Object.entries(value["readings"])) {
+      const reading = readReading(held);
+      if (reading !== null) readings[plugin] = reading;
+    }
+  }
+  return {
+    id,
+    state: oneOf(PAIR_STATES, value["state"]) ?? "unknown",
+    since: text(value["since"]),
+    reason: text(value["reason"]),
+    trust: oneOf(TRUSTS, value["trust"]),
+    crossed: value["crossed"] === true,
+    time: text(value["time"]),
+    sequence: number(value["sequence"]),
+    bestBid: text(value["best_bid"]),
+    bestAsk: text(value["best_ask"]),
+    bids: number(value["bids"]),
+    asks: number(value["asks"]),
+    frames: number(value["frames"]),
+    gaps: number(value["gaps"]),
+    resyncs: number(value["resyncs"]),
+    ageMs: number(value["age_ms"]),
+    readings,
+  };
+}
+
+/** Reads a pushed document. Null: this isn't one at all. */
+export function readState(json: string): State | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return null;
+  }
+  if (!isFields(value) || !Array.isArray(value["pairs"])) return null;
+  return {
+    program: text(value["program"]),
+    version: text(value["version"]),
+    time: text(value["time"]),
+    feed: text(value["feed"]),
+    monitoring: strings(value["monitoring"]),
+    pairs: value["pairs"].map(readPair).filter((pair) => pair !== null),
+  };
+}

@@ -1,0 +1,80 @@
+// Numbers as people read them. Prices arrive as text on the instrument's tick grid, and their digits are kept as sent.
+
+const THIN_SPACE = "\u202f";
+const NUMBER = /^([+-]?)(\d+)(\.\d+)?$/;
+
+/** Groups the whole part in threes: 30199.9 becomes 30 199.9. Anything that isn't a plain number stays as it is. */
+export function grouped(value: string): string {
+  const match = NUMBER.exec(value);
+  if (match === null) return value;
+  const [, sign = "", whole = "", fraction = ""] = match;
+  return sign + whole.replace(/\B(?=(\d{3})+$)/g, THIN_SPACE) + fraction;
+}
+
+/** The difference of two decimal texts, exact, with as many decimals as the longer one. Null: not both numbers. */
+export function difference(low: string | null, high: string | null): string | null {
+  const a = low === null ? null : NUMBER.exec(low);
+  const b = high === null ? null : NUMBER.exec(high);
+  if (!a || !b) return null;
+  const decimals = Math.max((a[3] ?? ".").length, (b[3] ?? ".").length) - 1;
+  const scaled = (match: RegExpExecArray): bigint => {
+    const value = BigInt((match[2] ?? "") + (match[3] ?? ".").slice(1).padEnd(decimals, "0"));
+    return match[1] === "-" ? -value : value;
+  };
+  const result = scaled(b) - scaled(a);
+  const digits = (result < 0n ? -result : result).toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = decimals === 0 ? "" : `.${digits.slice(digits.length - decimals)}`;
+  return (result < 0n ? "-" : "") + whole + fraction;
+}
+
+/** The spread in basis points of the middle. Null: no two prices. */
+export function spreadBps(bid: string | null, ask: string | null): number | null {
+  if (bid === null || ask === null) return null;
+  const [low, high] = [Number(bid), Number(ask)];
+  const middle = (low + high) / 2;
+  return Number.isFinite(middle) && middle > 0 ? ((high - low) / middle) * 10_000 : null;
+}
+
+/** Basis points with the decimals that still mean something. */
+export function bps(value: number): string {
+  return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+}
+
+/** An age in as few letters as can be: 240 ms, 3.2 s, 4:05, 2 h 10 m. */
+export function age(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  if (ms < 3_600_000) return clock(ms);
+  return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} m`;
+}
+
+/** Time that is missing, as m:ss, rounded up: the last second is shown as 0:01. */
+export function clock(ms: number): string {
+  const seconds = Math.ceil(Math.max(0, ms) / 1_000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** A large whole number in short: 1 234, 56.7 k, 1.2 M. */
+export function short(value: number): string {
+  if (value >= 1_000_000) return `${(value / 1_000_000).toFixed(1)} M`;
+  if (value >= 100_000) return `${(value / 1_000).toFixed(1)} k`;
+  return grouped(String(Math.round(value)));
+}
+
+/** The time of day of an RFC 3339 instant, in UTC, to the millisecond; the text itself if it isn't one. */
+export function timeOfDay(instant: string): string {
+  const date = new Date(instant);
+  return Number.isNaN(date.getTime()) ? instant : `${date.toISOString().slice(11, 23)} UTC`;
+}
+
+/** A value that is a list or a table is folded away, and shown in lines when opened. Null: it is neither. */
+export function folded(value: string): string | null {
+  const first = value.trimStart()[0];
+  if (first !== "[" && first !== "{") return null;
+  try {
+    return JSON.stringify(JSON.parse(value), null, 1);
+  } catch {
+    return null;
+  }
+}
