@@ -20,6 +20,7 @@
 
 pub mod analysis;
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod host;

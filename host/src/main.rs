@@ -1,3 +1,7 @@
 //! The `leadline` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    leadline_host::cli::main()
+}

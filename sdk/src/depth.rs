@@ -35,7 +35,10 @@ pub struct DepthSide {
 pub fn check_instrument(instrument: &Instrument) -> Result<(), String> {
     let good = |value: f64| value.is_finite() && value > 0.0;
     if !good(instrument.tick_size) {
-        return Err(format!("{}: tick size {} isn't a positive number; hint: reload the instruments of the exchange", instrument.id, instrument.tick_size));
+        return Err(format!(
+            "{}: tick size {} isn't a positive number; hint: reload the instruments of the exchange",
+            instrument.id, instrument.tick_size
+        ));
     }
     if !good(instrument.contract_value) {
         return Err(format!(
@@ -163,16 +166,21 @@ impl DepthSide {
 fn check_side(side: &Side, name: &str, in_order: impl Fn(&[f64]) -> bool) -> Result<(), Outcome> {
     let (prices, sizes, orders) = (side.prices.len(), side.sizes.len(), side.orders.len());
     if prices != sizes || prices != orders {
-        return Err(fields::unknown("bad_book", format!("{name} columns differ in length: {prices} prices, {sizes} sizes, {orders} orders")));
+        return Err(fields::unknown(
+            "bad_book",
+            format!("{name} columns differ in length: {prices} prices, {sizes} sizes, {orders} orders"),
+        ));
     }
-    if !kernels::all_positive(&side.prices) {
+    // In order, NaN nowhere: the ends tell for all prices.
+    if !in_order(&side.prices) {
+        return Err(fields::unknown("bad_book", format!("{name} prices aren't in order, best first")));
+    }
+    let ends = [side.prices.first(), side.prices.last()];
+    if !ends.into_iter().flatten().all(|&price| price > 0.0 && price < f64::INFINITY) {
         return Err(fields::unknown("bad_book", format!("a {name} price isn't a positive, finite number")));
     }
     if !kernels::all_positive(&side.sizes) {
         return Err(fields::unknown("bad_book", format!("a {name} size isn't a positive, finite number")));
-    }
-    if !in_order(&side.prices) {
-        return Err(fields::unknown("bad_book", format!("{name} prices aren't in order, best first")));
     }
     Ok(())
 }
@@ -200,7 +208,10 @@ mod tests {
     #[test]
     fn distances_and_prefix_sums_of_a_book_worked_by_hand() {
         let mut depth = Depth::new(&synthetic::instrument(1.0));
-        assert_eq!(depth.read(&book(side(&[9_999.0, 9_990.0], &[1.0, 2.0]), side(&[10_001.0, 10_030.0, 10_100.0], &[1.0, 1.0, 1.0])), false), Ok(()));
+        assert_eq!(
+            depth.read(&book(side(&[9_999.0, 9_990.0], &[1.0, 2.0]), side(&[10_001.0, 10_030.0, 10_100.0], &[1.0, 1.0, 1.0])), false),
+            Ok(())
+        );
         assert_eq!((depth.mid, depth.spread_bps), (10_000.0, 2.0));
         assert_eq!(depth.bids.distance_bps, [1.0, 10.0]);
         assert_eq!(depth.bids.cumulative, [0.0, 9_999.0, 29_979.0]);
@@ -212,7 +223,9 @@ mod tests {
     /// Two of the instruments of the main recording are inverse: price × size would be wrong by 30 000.
     #[test]
     fn notional_follows_the_kind_of_instrument() {
-        for (kind, notional, base) in [(Kind::Spot, 600.0, 3.0), (Kind::Linear, 6.0, 0.03), (Kind::Inverse, 0.03, 0.00015), (Kind::Options, 0.03, 0.03)] {
+        for (kind, notional, base) in
+            [(Kind::Spot, 600.0, 3.0), (Kind::Linear, 6.0, 0.03), (Kind::Inverse, 0.03, 0.00015), (Kind::Options, 0.03, 0.03)]
+        {
             let mut depth = Depth::new(&Instrument { kind, contract_value: 0.01, ..synthetic::instrument(1.0) });
             assert_eq!(depth.read(&book(side(&[200.0], &[3.0]), side(&[201.0], &[3.0])), false), Ok(()));
             assert!((depth.bids.notional[0] / notional - 1.0).abs() < 1e-12, "{kind:?}: {}", depth.bids.notional[0]);
@@ -226,8 +239,14 @@ mod tests {
         let mut depth = Depth::new(&synthetic::instrument(0.1));
         let codes: Vec<_> = harness::invalid_books(&good).into_iter().map(|(how, book)| (how, code(depth.read(&book, false)))).collect();
         let expected = [
-            ("empty of bids", "empty_bid"), ("empty of asks", "empty_ask"), ("uneven", "bad_book"), ("crossed", "crossed"),
-            ("NaN in a size", "bad_book"), ("infinite in a price", "bad_book"), ("of size 0", "bad_book"), ("out of order", "bad_book"),
+            ("empty of bids", "empty_bid"),
+            ("empty of asks", "empty_ask"),
+            ("uneven", "bad_book"),
+            ("crossed", "crossed"),
+            ("NaN in a size", "bad_book"),
+            ("infinite in a price", "bad_book"),
+            ("of size 0", "bad_book"),
+            ("out of order", "bad_book"),
         ];
         assert_eq!(codes, expected.map(|(how, code)| (how, code.to_owned())));
         assert_eq!(code(depth.read(&book(side(&[10.0], &[1.0]), side(&[10.0], &[1.0])), false)), "crossed");
@@ -241,7 +260,10 @@ mod tests {
     #[test]
     fn an_instrument_without_tick_or_contract_value_is_refused() {
         assert_eq!(check_instrument(&synthetic::instrument(0.1)), Ok(()));
-        for broken in [Instrument { tick_size: 0.0, ..synthetic::instrument(0.1) }, Instrument { contract_value: f64::NAN, ..synthetic::instrument(0.1) }] {
+        for broken in [
+            Instrument { tick_size: 0.0, ..synthetic::instrument(0.1) },
+            Instrument { contract_value: f64::NAN, ..synthetic::instrument(0.1) },
+        ] {
             assert!(check_instrument(&broken).is_err_and(|error| error.contains("hint:")));
         }
     }

@@ -3,12 +3,14 @@
 use crate::math;
 
 /// Significant digits of every number that isn't a price.
-pub const SIGNIFICANT_DIGITS: i32 = 10;
+pub const SIGNIFICANT_DIGITS: usize = 10;
+
+/// From each of these on, one digit fewer is left after the point: 14 below the first, none from the last on.
+const LIMITS: [f64; SIGNIFICANT_DIGITS + 4] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
 /// Powers of ten that f64 holds exactly: a whole number divided by one of them is the f64 nearest to that decimal.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
+const POWERS: [f64; 23] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 
 /// Whole numbers below this are exact in f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -69,6 +71,15 @@ pub fn round(value: f64) -> f64 {
 
 /// Appends a JSON number with at most 10 significant digits; `null` when it isn't finite.
 pub fn write(out: &mut String, value: f64) {
+    let whole = value as i64;
+    if whole as f64 == value && whole.unsigned_abs() < 10_u64.pow(10) {
+        // Counts and round numbers: no zeros to strip.
+        if whole < 0 {
+            out.push('-');
+        }
+        write_decimal(out, whole.unsigned_abs(), 0);
+        return;
+    }
     match decimals_of(value.abs()) {
         Some(decimals) => {
             let units = math::nearest(value.abs() * POWERS[decimals]);
@@ -77,7 +88,6 @@ pub fn write(out: &mut String, value: f64) {
             }
             write_decimal(out, units as u64, decimals);
         }
-        None if value == 0.0 => out.push('0'),
         None if (1e10..1e15).contains(&value.abs()) => {
             if value < 0.0 {
                 out.push('-');
@@ -112,13 +122,9 @@ fn decimals_of(magnitude: f64) -> Option<usize> {
     if !(1e-5..1e10).contains(&magnitude) {
         return None;
     }
-    let mut decimals = SIGNIFICANT_DIGITS + 4;
-    let mut limit = 1e-4;
-    while decimals > 0 && magnitude >= limit {
-        decimals -= 1;
-        limit *= 10.0;
-    }
-    usize::try_from(decimals).ok()
+    // Counted without branches: this is called for every number of every reading.
+    let reached = LIMITS.iter().map(|&limit| usize::from(magnitude >= limit)).sum::<usize>();
+    Some(LIMITS.len() - reached)
 }
 
 /// Appends `units · 10^-decimals` without trailing zeros.
@@ -159,9 +165,22 @@ mod tests {
     #[test]
     fn known_numbers_are_written_as_a_person_would() {
         for (value, expected) in [
-            (0.0, "0"), (-0.0, "0"), (1.0, "1"), (-1.5, "-1.5"), (0.1 + 0.2, "0.3"), (30199.600000000002, "30199.6"), (1e10, "10000000000"),
-            (123456789.123456, "123456789.1"), (0.00001, "0.00001"), (1.0 / 3.0, "0.3333333333"), (2e-7, "2e-7"), (1e20, "1e20"),
-            (f64::NAN, "null"), (f64::INFINITY, "null"), (100.0, "100"), (0.05, "0.05"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (-1.5, "-1.5"),
+            (0.1 + 0.2, "0.3"),
+            (30199.600000000002, "30199.6"),
+            (1e10, "10000000000"),
+            (123456789.123456, "123456789.1"),
+            (0.00001, "0.00001"),
+            (1.0 / 3.0, "0.3333333333"),
+            (2e-7, "2e-7"),
+            (1e20, "1e20"),
+            (f64::NAN, "null"),
+            (f64::INFINITY, "null"),
+            (100.0, "100"),
+            (0.05, "0.05"),
         ] {
             assert_eq!(text(value), expected);
         }
@@ -170,8 +189,15 @@ mod tests {
     #[test]
     fn prices_stand_on_the_grid() {
         for (tick, price, expected) in [
-            (0.1, 30199.634, "30199.6"), (0.1, 30199.65, "30199.7"), (0.01, 7.004999, "7"), (0.5, 100.26, "100.5"), (2.5, 101.2, "100"),
-            (0.00000001, 0.000000123, "0.00000012"), (1.0, 78722.3, "78722"), (0.025, 1.03, "1.025"), (100.0, 1249.0, "1200"),
+            (0.1, 30199.634, "30199.6"),
+            (0.1, 30199.65, "30199.7"),
+            (0.01, 7.004999, "7"),
+            (0.5, 100.26, "100.5"),
+            (2.5, 101.2, "100"),
+            (0.00000001, 0.000000123, "0.00000012"),
+            (1.0, 78722.3, "78722"),
+            (0.025, 1.03, "1.025"),
+            (100.0, 1249.0, "1200"),
         ] {
             let grid = TickGrid::new(tick);
             let mut out = String::new();

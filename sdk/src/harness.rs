@@ -259,7 +259,9 @@ fn same(left: &[Reading], right: &[Reading], first: usize) -> Result<(), String>
 fn finite(field: &Field) -> Result<(), String> {
     match &field.value {
         Value::Number(number) if !number.is_finite() => Err(format!("{} is {number}", field.name)),
-        Value::Numbers(numbers) if numbers.iter().any(|number| !number.is_finite()) => Err(format!("{} holds a number that isn't finite", field.name)),
+        Value::Numbers(numbers) if numbers.iter().any(|number| !number.is_finite()) => {
+            Err(format!("{} holds a number that isn't finite", field.name))
+        }
         Value::Json(text) => {
             serde_json::from_str::<serde_json::Value>(text).map(drop).map_err(|error| format!("{} isn't JSON: {error}", field.name))
         }

@@ -153,14 +153,16 @@ pub fn map(values: &[f64], out: &mut Vec<f64>, f: impl Fn(f64) -> f64) {
 /// Whether every value is above 0 and finite.
 #[must_use]
 pub fn all_positive(values: &[f64]) -> bool {
-    let good = |value: f64| value > 0.0 && value < f64::INFINITY;
+    let good = |value: f64| (value > 0.0) & (value < f64::INFINITY);
     let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut all = true;
-    for v in chunks {
-        // `&`, not `&&`: no branch within the turn.
-        all &= (good(v[0]) & good(v[1])) & (good(v[2]) & good(v[3])) & (good(v[4]) & good(v[5])) & (good(v[6]) & good(v[7]));
+    // One mask a lane and `&`, not `&&`: no branch within the turn, and vector instructions fit.
+    let mut all = [u64::MAX; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            all[lane] &= 0u64.wrapping_sub(u64::from(good(chunk[lane])));
+        }
     }
-    all && rest.iter().all(|&value| good(value))
+    all.iter().all(|&lane| lane != 0) && rest.iter().all(|&value| good(value))
 }
 
 /// Whether every value is larger than the one before. NaN is never in order.
@@ -180,15 +182,13 @@ fn ordered(values: &[f64], good: impl Fn(f64, f64) -> bool) -> bool {
     let n = next.len();
     let (lefts, left_rest) = values[..n].as_chunks::<LANES>();
     let (rights, right_rest) = next.as_chunks::<LANES>();
-    let mut all = true;
+    let mut all = [u64::MAX; LANES];
     for (x, y) in lefts.iter().zip(rights) {
-        let mut chunk = true;
         for lane in 0..LANES {
-            chunk &= good(x[lane], y[lane]);
+            all[lane] &= 0u64.wrapping_sub(u64::from(good(x[lane], y[lane])));
         }
-        all &= chunk;
     }
-    all && left_rest.iter().zip(right_rest).all(|(&x, &y)| good(x, y))
+    all.iter().all(|&lane| lane != 0) && left_rest.iter().zip(right_rest).all(|(&x, &y)| good(x, y))
 }
 
 #[cfg(test)]

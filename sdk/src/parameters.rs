@@ -40,7 +40,8 @@ pub trait Parameters: DeserializeOwned + Default {
             // serde would take a list of values in the order of declaration too.
             return Err("parameters: not a JSON object; hint: {} means the defaults".to_owned());
         } else {
-            serde_json::from_str(text).map_err(|error| format!("parameters: {error}; hint: the plugin's schema lists names, units and ranges"))?
+            serde_json::from_str(text)
+                .map_err(|error| format!("parameters: {error}; hint: the plugin's schema lists names, units and ranges"))?
         };
         for (declaration, number) in Self::declarations().iter().zip(parsed.numbers()) {
             if let (Some((low, high)), Some(number)) = (declaration.range, number)
@@ -225,7 +226,14 @@ mod tests {
 
     #[test]
     fn what_is_unknown_mistyped_or_out_of_range_is_refused_by_name() {
-        for (text, word) in [(r#"{"ratoi":1}"#, "ratoi"), (r#"{"count":10}"#, "count"), (r#"{"ratio":-0.1}"#, "ratio"), (r#"{"floor":11}"#, "floor"), (r#"{"loud":1}"#, "bool"), ("[0.5]", "object")] {
+        for (text, word) in [
+            (r#"{"ratoi":1}"#, "ratoi"),
+            (r#"{"count":10}"#, "count"),
+            (r#"{"ratio":-0.1}"#, "ratio"),
+            (r#"{"floor":11}"#, "floor"),
+            (r#"{"loud":1}"#, "bool"),
+            ("[0.5]", "object"),
+        ] {
             let error = Some::parse(text).unwrap_err();
             assert!(error.contains(word) && error.contains("hint:"), "{error}");
         }

@@ -73,7 +73,17 @@ pub struct Settings {
 impl Default for Settings {
     /// Like BTC-USDT in 2022.
     fn default() -> Self {
-        Self { levels: 400, mid: 30_000.0, tick: 0.1, gap_bps: 0.2, median_notional: 45.0, sigma: 2.8, changes: 20, moves: 0.1, step_ms: 100 }
+        Self {
+            levels: 400,
+            mid: 30_000.0,
+            tick: 0.1,
+            gap_bps: 0.2,
+            median_notional: 45.0,
+            sigma: 2.8,
+            changes: 20,
+            moves: 0.1,
+            step_ms: 100,
+        }
     }
 }
 

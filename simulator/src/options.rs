@@ -187,7 +187,9 @@ impl Options {
         }
         match &self.served {
             Served::Generated(generated) => generated.check(),
-            Served::Recorded(recorded) if recorded.files.is_empty() => Err(refused("files", "empty", "nothing to play", "name one recording or more")),
+            Served::Recorded(recorded) if recorded.files.is_empty() => {
+                Err(refused("files", "empty", "nothing to play", "name one recording or more"))
+            }
             Served::Recorded(Recorded { pace: Pace::Times(factor), .. }) if !(factor.is_finite() && *factor > 0.0) => {
                 Err(refused("pace", factor, "no factor", "`original`, `max`, or a factor above 0"))
             }

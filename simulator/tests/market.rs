@@ -106,8 +106,7 @@ fn depth_and_density_are_the_same_hours_later() {
 fn a_silent_market_sends_keep_alives_that_change_nothing() {
     let options = Generated { pairs: 1, rate: Rate::PerSecond(0.004), shape: Shape::Even, ..Generated::default() };
     let mut book = Book::default();
-    let counts: Vec<usize> =
-        frames(&options).unwrap().take(6).map(|text| book.apply(&serde_json::from_str(&text).unwrap())).collect();
+    let counts: Vec<usize> = frames(&options).unwrap().take(6).map(|text| book.apply(&serde_json::from_str(&text).unwrap())).collect();
     assert_eq!(counts[..5], [800, 0, 0, 0, 0]);
     assert!(counts[5] > 0);
 }

@@ -29,5 +29,5 @@ pub use component::{LaneKind, Plugin, load_folder};
 pub use crew::{BufferedDesk, Crew, MemoryDesk, Sink};
 pub use engine::{Budget, Engine};
 pub use error::{Fault, PluginError};
-pub use ownership::{SHARED_FIELDS, published_name};
+pub use ownership::SHARED_FIELDS;
 pub use reading::{Notice, Outcome, Reading};

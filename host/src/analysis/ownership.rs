@@ -28,7 +28,7 @@ pub const HOST_FIELDS: [&str; 4] = ["time", "sequence", "status", "version"];
 
 /// The name under which `field` of `plugin` is published.
 #[must_use]
-pub fn published_name(plugin: &str, field: &str) -> String {
+pub(crate) fn published_name(plugin: &str, field: &str) -> String {
     if SHARED_FIELDS.contains(&field) { field.to_owned() } else { format!("{plugin}.{field}") }
 }
 

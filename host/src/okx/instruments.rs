@@ -50,8 +50,17 @@ impl Instruments {
     /// # Errors
     /// [`InstrumentError`].
     pub async fn find(&self, id: &str) -> Result<Instrument, InstrumentError> {
+        let listing = self.list(&query(id)).await?;
+        listing.into_iter().find(|instrument| instrument.id == id).ok_or_else(|| InstrumentError::Unlisted(id.to_owned()))
+    }
+
+    /// The instruments that a query such as `instType=SPOT` names.
+    ///
+    /// # Errors
+    /// [`InstrumentError`].
+    pub async fn list(&self, query: &str) -> Result<Vec<Instrument>, InstrumentError> {
         let Some(rest) = &self.rest_url else { return Err(InstrumentError::NotAsked) };
-        let url = format!("{rest}/api/v5/public/instruments?{}", query(id));
+        let url = format!("{rest}/api/v5/public/instruments?{query}");
         let failed = |detail: String| InstrumentError::Request { url: url.clone(), detail };
         let mut response = self.client.get(&url).send().await.map_err(|error| failed(chain(&error)))?;
         if !response.status().is_success() {
@@ -64,8 +73,7 @@ impl Instruments {
                 return Err(failed(format!("more than {MAX_BYTES} bytes")));
             }
         }
-        let listing = parse_listing(&body).map_err(|error| failed(error.to_string()))?;
-        listing.instruments.into_iter().find(|instrument| instrument.id == id).ok_or_else(|| InstrumentError::Unlisted(id.to_owned()))
+        Ok(parse_listing(&body).map_err(|error| failed(error.to_string()))?.instruments)
     }
 }
 

@@ -191,7 +191,8 @@ impl DepthAnomaly {
         match &self.phase {
             Phase::Gauging(gauge) => gauge.missing() <= settings.bands_samples as usize,
             Phase::Watching(watch) => {
-                watch.streams.len() == 2 * BANDS && watch.streams.iter().all(|stream| stream.fits(settings))
+                watch.streams.len() == 2 * BANDS
+                    && watch.streams.iter().all(|stream| stream.fits(settings))
                     && watch.seconds.capacity() == settings.window as usize
                     && watch.samples == watch.seconds.iter().filter(|&second| second > 0).count()
             }
@@ -213,7 +214,15 @@ impl Watch {
                 stream.left_out = Some(LeftOut::Same);
             }
         }
-        Self { bands, streams, seconds: Ring::new(settings.window as usize), samples: 0, refresh_in: 0, alarm: Alarm::default(), score: 0.0 }
+        Self {
+            bands,
+            streams,
+            seconds: Ring::new(settings.window as usize),
+            samples: 0,
+            refresh_in: 0,
+            alarm: Alarm::default(),
+            score: 0.0,
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -311,10 +320,11 @@ impl Watch {
     }
 
     fn below_baseline(&self, depths: &[BandDepth; 2 * BANDS]) -> Option<f64> {
-        let below = self.streams.iter().zip(depths).filter(|(stream, _)| stream.left_out.is_none()).filter_map(|(stream, depth)| match depth {
-            BandDepth::Seen(depth) => Some(100.0 * (1.0 - depth / stream.baseline?.depth())),
-            BandDepth::Cut => None,
-        });
+        let below =
+            self.streams.iter().zip(depths).filter(|(stream, _)| stream.left_out.is_none()).filter_map(|(stream, depth)| match depth {
+                BandDepth::Seen(depth) => Some(100.0 * (1.0 - depth / stream.baseline?.depth())),
+                BandDepth::Cut => None,
+            });
         below.reduce(f64::max)
     }
 

@@ -8,6 +8,7 @@
 //! - [`alarm`]: from the streams of one second to normal, warning or alert, and to notices.
 //!
 //! This file is the contract.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alarm;
 pub mod algorithm;
@@ -17,8 +18,8 @@ pub mod stream;
 use algorithm::{DepthAnomaly, Evidence, PROVISIONAL};
 use leadline_plugin::windows::saved;
 use leadline_plugin::{
-    Continuity, Depth, Descriptor, Field, Instrument, Lane, Outcome, Output, OutputKind, Parameters as _, Plugin, Reading, Snapshot, Value, depth,
-    fields, format,
+    Continuity, Depth, Descriptor, Field, Instrument, Lane, Outcome, Output, OutputKind, Parameters as _, Plugin, Reading, Snapshot, Value,
+    depth, fields, format,
 };
 use parameters::Settings;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,14 @@ type Declared = (&'static str, OutputKind, &'static str, Option<f64>, Option<f64
 
 /// The outputs in the order of the fields of a reading.
 const OUTPUTS: [Declared; 7] = [
-    ("depth_anomaly_score", OutputKind::Score, "", Some(0.0), Some(100.0), "How far depth is out of the ordinary; 50 is the threshold of a warning"),
+    (
+        "depth_anomaly_score",
+        OutputKind::Score,
+        "",
+        Some(0.0),
+        Some(100.0),
+        "How far depth is out of the ordinary; 50 is the threshold of a warning",
+    ),
     ("depth_anomaly_alert", OutputKind::State, "", None, None, "normal, warning or alert"),
     ("depth_anomaly_side", OutputKind::State, "", None, None, "bid, ask or both: what raises the state; none when it is normal"),
     ("depth_anomaly_direction", OutputKind::State, "", None, None, "withdrawal or surge; none when the state is normal"),
@@ -46,7 +54,7 @@ const OUTPUTS: [Declared; 7] = [
     (
         "depth_anomaly_bands",
         OutputKind::Other,
-        "",
+        "JSON",
         None,
         None,
         "Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below, CUSUM; or why it is left out",

@@ -208,7 +208,8 @@ impl Stream {
         let middle = median(innovations);
         let sigma = MAD_TO_SIGMA * absolute_deviation(innovations, middle);
         // `max` prefers the floor to a NaN of too few values.
-        self.baseline = Some(Baseline { median: center, scale: scale.max(settings.scale_floor), phi, sigma: sigma.max(settings.scale_floor) });
+        self.baseline =
+            Some(Baseline { median: center, scale: scale.max(settings.scale_floor), phi, sigma: sigma.max(settings.scale_floor) });
     }
 
     /// Whether a restored stream is one that `settings` lead to.

@@ -1,4 +1,5 @@
 //! What the analysis says about simulated markets in which it is known what happened.
+#![allow(clippy::unwrap_used)] // A test that can't go on fails.
 
 use depth_anomaly::DepthAnomalyPlugin;
 use leadline_plugin::harness::{self, Harness, number, text};
@@ -211,7 +212,10 @@ fn depth_that_stays_away_becomes_usual_after_ten_minutes() {
     let readings = plugin.run(&books).unwrap();
     assert!(readings[5..600].iter().all(|reading| state(reading) == "alert"), "the baseline stands still");
     assert_eq!(state(last(&readings)), "normal");
-    assert_eq!(codes(&readings), [(Severity::Alert, "depth_alert"), (Severity::Warning, "regime_change"), (Severity::Normal, "depth_normal")]);
+    assert_eq!(
+        codes(&readings),
+        [(Severity::Alert, "depth_alert"), (Severity::Warning, "regime_change"), (Severity::Normal, "depth_normal")]
+    );
     assert!(number(last(&readings), "depth_anomaly_below_baseline").unwrap() < 50.0);
 }
 
@@ -223,7 +227,11 @@ fn a_gap_that_empties_the_window_begins_a_new_warm_up() {
     simulation.second += 800;
     let readings = plugin.run(&simulation.calm(2)).unwrap();
     // 60 of the 800 seconds repeat the book before; of the window 900 - 740 are left, less one before the next book.
-    assert!(matches!(&readings[0].outcome, Outcome::Provisional(reason) if reason.remaining_ms == Some(141_000)), "{:?}", readings[0].outcome);
+    assert!(
+        matches!(&readings[0].outcome, Outcome::Provisional(reason) if reason.remaining_ms == Some(141_000)),
+        "{:?}",
+        readings[0].outcome
+    );
     simulation.second += 3600;
     let readings = plugin.run(&simulation.calm(2)).unwrap();
     assert!(matches!(&last(&readings).outcome, Outcome::Warming(reason) if reason.code == "bands"), "{:?}", last(&readings).outcome);
@@ -252,7 +260,9 @@ fn a_state_is_refused_when_it_is_garbage_or_of_something_else() {
     assert!(open(r#"{"window": 600}"#).plugin().restore("0.1.0", "", &saved).unwrap_err().contains("other parameters"));
     let mut other = instrument(0.1);
     other.id = "ETH-USDT".to_owned();
-    assert!(Harness::<DepthAnomalyPlugin>::open(&other, "").unwrap().plugin().restore("0.1.0", "", &saved).unwrap_err().contains("ETH-USDT"));
+    assert!(
+        Harness::<DepthAnomalyPlugin>::open(&other, "").unwrap().plugin().restore("0.1.0", "", &saved).unwrap_err().contains("ETH-USDT")
+    );
     for garbage in [&b""[..], &b"{}"[..], &saved[..saved.len() / 2], &[7_u8; 4000][..]] {
         assert!(open("").plugin().restore("0.1.0", "", garbage).is_err());
     }

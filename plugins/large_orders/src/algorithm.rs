@@ -26,7 +26,7 @@ parameters! {
         /// And until the imbalance is back within this; not above entry.
         exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
         /// Both are raised together until entry is this many standard deviations of what chance does with so few levels; 0 leaves them as they are.
-        evidence: f64 = 2.0, unit "standard deviations", range 0.0 to 10.0;
+        evidence: f64 = 1.65, unit "standard deviations", range 0.0 to 10.0;
         /// The word changes when it has been due for this long.
         dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;
         /// Judge books that neither a chain nor a checksum vouches for.

@@ -175,7 +175,8 @@ impl SideOrders {
         for (range, &end) in self.ranges.iter_mut().zip(&RANGES_BPS) {
             let to = if end < WINDOW_BPS { side.distance_bps[..levels].partition_point(|&distance| distance < end) } else { levels };
             let notional = side.cumulative[to] - side.cumulative[from];
-            *range = Range { count: to - from, notional, share: notional / total, largest: kernels::max(&side.notional[from..to]).max(0.0) };
+            *range =
+                Range { count: to - from, notional, share: notional / total, largest: kernels::max(&side.notional[from..to]).max(0.0) };
             from = to;
         }
     }
@@ -229,7 +230,11 @@ mod tests {
         book.bids.sizes[50] *= 40.0;
         book.bids.sizes[60] *= 5.0;
         let side = judge(&book, RULE);
-        assert_eq!(side.large.iter().map(|level| level.price).collect::<Vec<_>>(), [book.bids.prices[50]], "five times the mean is not 5 % of the side");
+        assert_eq!(
+            side.large.iter().map(|level| level.price).collect::<Vec<_>>(),
+            [book.bids.prices[50]],
+            "five times the mean is not 5 % of the side"
+        );
         // S is about 198 + 40 + 5 levels; T = 5 % of that is about 12 levels.
         let unit = book.bids.prices[0] * book.bids.sizes[0];
         assert!((side.threshold / unit - 12.15).abs() < 0.01, "{}", side.threshold / unit);
@@ -240,7 +245,12 @@ mod tests {
     #[test]
     fn the_kind_follows_the_number_of_orders_and_the_average_order() {
         for (orders, notional, expected) in [
-            (0, 100.0, Kind::Unknown), (1, 100.0, Kind::Single), (2, 100.0, Kind::Single), (3, 150.0, Kind::Single), (3, 149.0, Kind::Stacked), (80, 150.0, Kind::Stacked),
+            (0, 100.0, Kind::Unknown),
+            (1, 100.0, Kind::Single),
+            (2, 100.0, Kind::Single),
+            (3, 150.0, Kind::Single),
+            (3, 149.0, Kind::Stacked),
+            (80, 150.0, Kind::Stacked),
         ] {
             assert_eq!(kind(notional, orders, 100.0), expected, "{orders} orders of {notional}");
         }
@@ -256,7 +266,8 @@ mod tests {
             let mut depth = Depth::new(&instrument(1.0));
             assert_eq!(depth.read(&book, false), Ok(()));
             assert_eq!(side.ranges.iter().map(|range| range.count).sum::<usize>(), depth.bids.within(WINDOW_BPS));
-            let second: f64 = depth.bids.distance_bps.iter().zip(&depth.bids.notional).filter(|(d, _)| (5.0..10.0).contains(*d)).map(|(_, v)| v).sum();
+            let second: f64 =
+                depth.bids.distance_bps.iter().zip(&depth.bids.notional).filter(|(d, _)| (5.0..10.0).contains(*d)).map(|(_, v)| v).sum();
             assert!((side.ranges[1].notional - second).abs() <= 1e-9 * second);
             assert!(side.large.len() <= 20);
         }

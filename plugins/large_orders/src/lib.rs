@@ -18,7 +18,9 @@ pub mod report;
 pub mod tendency;
 
 use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{Descriptor, Instrument, Lane, Outcome, Parameters as _, Plugin, Reading, Snapshot, TickGrid, depth, fields, serde_json};
+use leadline_plugin::{
+    Descriptor, Instrument, Lane, Outcome, Parameters as _, Plugin, Reading, Snapshot, TickGrid, depth, fields, serde_json,
+};
 
 use algorithm::{LargeOrders, Parameters, Saved};
 use detection::FEWEST_LEVELS;
@@ -59,7 +61,10 @@ impl Plugin for LargeOrdersPlugin {
         depth::check_instrument(&instrument)?;
         let parameters = Parameters::parse(parameters)?;
         if parameters.exit > parameters.entry {
-            return Err(format!("parameters: exit {} is above entry {}; hint: the word would change to and fro", parameters.exit, parameters.entry));
+            return Err(format!(
+                "parameters: exit {} is above entry {}; hint: the word would change to and fro",
+                parameters.exit, parameters.entry
+            ));
         }
         let analysis = LargeOrders::new(&instrument, parameters.clone());
         Ok(Self { analysis, parameters, grid: TickGrid::new(instrument.tick_size), instrument: instrument.id })

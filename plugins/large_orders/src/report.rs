@@ -18,12 +18,32 @@ const OUTPUTS: [Row; 12] = [
     ("large_sell_count", OutputKind::Count, "levels", Some(0.0), None, "Number of large ask levels"),
     ("large_buy_threshold", OutputKind::Notional, "quote", Some(0.0), None, "Notional from which a bid level is large"),
     ("large_sell_threshold", OutputKind::Notional, "quote", Some(0.0), None, "Notional from which an ask level is large"),
-    ("imbalance", OutputKind::Ratio, "", Some(-1.0), Some(1.0), "Large bids against large asks, weighted by distance and age, smoothed: 1 is bids alone"),
-    ("low_evidence", OutputKind::State, "", None, None, "Fewer than two large levels over both sides: the trend is neutral for lack of evidence"),
+    (
+        "imbalance",
+        OutputKind::Ratio,
+        "",
+        Some(-1.0),
+        Some(1.0),
+        "Large bids against large asks, weighted by distance and age, smoothed: 1 is bids alone",
+    ),
+    (
+        "low_evidence",
+        OutputKind::State,
+        "",
+        None,
+        None,
+        "Fewer than two large levels over both sides: the trend is neutral for lack of evidence",
+    ),
     ("large_levels", OutputKind::Other, "JSON", None, None, "The large levels of both sides, best first"),
 ];
-const DISTRIBUTION: Row =
-    ("distribution", OutputKind::Other, "JSON", None, None, "Levels by distance from mid and side: count, notional, share of the side, largest; none beyond the farthest level");
+const DISTRIBUTION: Row = (
+    "distribution",
+    OutputKind::Other,
+    "JSON",
+    None,
+    None,
+    "Levels by distance from mid and side: count, notional, share of the side, largest; none beyond the farthest level",
+);
 
 /// The outputs, declared.
 #[must_use]
@@ -51,7 +71,8 @@ pub fn fields_of(analysis: &LargeOrders, now_ms: u64, grid: &TickGrid) -> Vec<Fi
     let (buys, sells) = (&analysis.buys, &analysis.sells);
     let both = analysis.both_judged();
     let of = |side: &SideOrders, number: fn(&SideOrders) -> f64| side.judged.then(|| number(side));
-    let count = |name: &str, side: &SideOrders| if side.judged { fields::integer(name, side.large.len() as i64) } else { fields::none(name) };
+    let count =
+        |name: &str, side: &SideOrders| if side.judged { fields::integer(name, side.large.len() as i64) } else { fields::none(name) };
     vec![
         fields::maybe("large_buy_orders", of(buys, SideOrders::base)),
         fields::maybe("large_sell_orders", of(sells, SideOrders::base)),
@@ -104,7 +125,9 @@ fn list(analysis: &LargeOrders, now_ms: u64, grid: &TickGrid) -> String {
 
 fn distribution(analysis: &LargeOrders) -> String {
     let mut text = String::with_capacity(1024);
-    for (name, side, depth) in [("{\"buy\":[", &analysis.buys, &analysis.depth.bids), ("],\"sell\":[", &analysis.sells, &analysis.depth.asks)] {
+    for (name, side, depth) in
+        [("{\"buy\":[", &analysis.buys, &analysis.depth.bids), ("],\"sell\":[", &analysis.sells, &analysis.depth.asks)]
+    {
         text.push_str(name);
         let ranges = if side.judged { side.ranges.as_slice() } else { &[] };
         let mut from = 0.0;

@@ -75,7 +75,8 @@ impl Tendency {
     /// Takes the weights of both sides. `few`: fewer than two large levels over both sides, which says nothing.
     pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, now_ms: u64, rule: Rule) {
         let both = bids.sum + asks.sum;
-        let (raw, chance) = if both > 0.0 { ((bids.sum - asks.sum) / both, (bids.squares + asks.squares).sqrt() / both) } else { (0.0, 1.0) };
+        let (raw, chance) =
+            if both > 0.0 { ((bids.sum - asks.sum) / both, (bids.squares + asks.squares).sqrt() / both) } else { (0.0, 1.0) };
         let elapsed = now_ms.saturating_sub(self.last_ms) as f64;
         let imbalance = match self.imbalance {
             Some(before) => before + (raw - before) * (1.0 - math::exp2(-elapsed / rule.half_life_ms)),

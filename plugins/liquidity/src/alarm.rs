@@ -77,7 +77,9 @@ impl Alarm {
         let (severity, message) = match self.state {
             State::Normal => (Severity::Normal, "liquidity is back to normal".to_owned()),
             State::Warning if before == State::Alert => (Severity::Warning, format!("liquidity recovers: its index is {index:.0} of 100")),
-            State::Warning if falling => (Severity::Warning, format!("liquidity has been falling for an hour: its index is {index:.0} of 100")),
+            State::Warning if falling => {
+                (Severity::Warning, format!("liquidity has been falling for an hour: its index is {index:.0} of 100"))
+            }
             State::Warning => (Severity::Warning, format!("liquidity is below usual: its index is {index:.0} of 100")),
             State::Alert => (Severity::Alert, format!("liquidity is far below usual: its index is {index:.0} of 100")),
         };
@@ -115,8 +117,14 @@ mod tests {
     #[test]
     fn the_way_back_has_hysteresis() {
         use State::{Alert, Normal, Warning};
-        assert_eq!(states(&[(181, 49.0, false), (1000, 59.0, false), (180, 61.0, false), (1, 61.0, false)]), [Alert, Alert, Alert, Warning]);
-        assert_eq!(states(&[(181, 74.0, false), (1000, 84.0, false), (180, 86.0, false), (1, 86.0, false)]), [Warning, Warning, Warning, Normal]);
+        assert_eq!(
+            states(&[(181, 49.0, false), (1000, 59.0, false), (180, 61.0, false), (1, 61.0, false)]),
+            [Alert, Alert, Alert, Warning]
+        );
+        assert_eq!(
+            states(&[(181, 74.0, false), (1000, 84.0, false), (180, 86.0, false), (1, 86.0, false)]),
+            [Warning, Warning, Warning, Normal]
+        );
         // Straight from alert to normal, when both ways back have been held.
         assert_eq!(states(&[(1, 29.0, false), (180, 100.0, false), (1, 100.0, false)]), [Alert, Alert, Normal]);
         // A fall keeps its warning up however high the index is.

@@ -27,7 +27,9 @@ fn average_price(volume: f64, prices: &[f64], side: &DepthSide, kind: Kind) -> O
         // Notional is in base units: prices are weighted by it.
         Kind::Options => (filled.map(|(price, notional)| price * notional).sum::<f64>() + price * rest) / volume,
         // Notional is in quote units: what they buy is weighted.
-        Kind::Spot | Kind::Linear | Kind::Inverse => volume / (filled.map(|(price, notional)| notional / price).sum::<f64>() + rest / price),
+        Kind::Spot | Kind::Linear | Kind::Inverse => {
+            volume / (filled.map(|(price, notional)| notional / price).sum::<f64>() + rest / price)
+        }
     })
 }
 

@@ -4,7 +4,7 @@
 //! H the larger of 25 bps and 4 spreads, T 30 s, E½ 4: what stands out, is near, and has stood for a while.
 
 use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{Depth, DepthSide, Instrument, Outcome, Snapshot, Continuity, math, parameters};
+use leadline_plugin::{Continuity, Depth, DepthSide, Instrument, Outcome, Snapshot, math, parameters};
 
 use crate::density::{Candidate, Density};
 use crate::places::{Incumbency, assign};
@@ -30,7 +30,7 @@ parameters! {
         /// A level is forming until it has stood for this long.
         held_after: f64 = 10.0, unit "s", range 0.0 to 600.0;
         /// Candidates a side in the list, strongest first.
-        list_length: u32 = 8, range 2.0 to 40.0;
+        list_length: u32 = 6, range 2.0 to 40.0;
         /// Judge books that neither a chain nor a checksum vouches for.
         accept_unverified: bool = false;
     }
@@ -126,13 +126,16 @@ impl SupportResistance {
         self.depth.read(book, self.parameters.accept_unverified)?;
         let levels = [&self.depth.bids, &self.depth.asks].map(|side| side.within(self.parameters.window_bps));
         if levels.iter().all(|&levels| levels < FEWEST_LEVELS) {
-            let detail = format!("{} bids and {} asks within {} bps of mid, {FEWEST_LEVELS} needed", levels[0], levels[1], self.parameters.window_bps);
+            let detail = format!(
+                "{} bids and {} asks within {} bps of mid, {FEWEST_LEVELS} needed",
+                levels[0], levels[1], self.parameters.window_bps
+            );
             return Err(leadline_plugin::fields::unknown("too_thin", detail));
         }
         let now_ms = book.time_ms;
-        let broken = self.last_ms.is_some_and(|last_ms| {
-            now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS)
-        });
+        let broken = self
+            .last_ms
+            .is_some_and(|last_ms| now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS));
         self.last_ms = Some(now_ms);
         let settings = Settings { parameters: &self.parameters, mid: self.depth.mid, spread_bps: self.depth.spread_bps, now_ms };
         for (side, direction, depth, columns, levels) in [
@@ -167,7 +170,8 @@ impl SupportResistance {
     pub fn restore(&mut self, saved: Saved) -> Result<(), String> {
         for (side, (tracked, ended)) in [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)] {
             let places = |place| tracked.iter().filter(|level: &&Tracked| level.place == Some(place)).count() <= 1;
-            let sound = tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN;
+            let sound =
+                tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN;
             if !sound || ended.iter().any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite())) {
                 return Err("the saved levels contradict themselves".to_owned());
             }

@@ -43,7 +43,15 @@ impl Density {
     /// Writes the candidates among the best `levels` levels of a side to `candidates`, largest density first; gives the bandwidth in bps.
     ///
     /// `levels` must be at least 2 and at most the length of the side.
-    pub fn find(&mut self, depth: &DepthSide, side: &Side, levels: usize, mid: f64, least_excess: f64, candidates: &mut Vec<Candidate>) -> f64 {
+    pub fn find(
+        &mut self,
+        depth: &DepthSide,
+        side: &Side,
+        levels: usize,
+        mid: f64,
+        least_excess: f64,
+        candidates: &mut Vec<Candidate>,
+    ) -> f64 {
         let distance = &depth.distance_bps[..levels];
         let bandwidth = self.bandwidth(distance);
         self.fill(distance, &depth.notional[..levels], bandwidth);
@@ -127,12 +135,14 @@ impl Density {
         let least = floor * (1.0 + least_excess);
         let around = |at: usize| &density[at.saturating_sub(REACH)..(at + REACH + 1).min(density.len())];
         peaks.clear();
-        for (chunk_index, chunk) in density.chunks(8).enumerate() {
-            if kernels::max(chunk) < least {
+        for first in (0..density.len()).step_by(8) {
+            let chunk = &density[first..(first + 8).min(density.len())];
+            // Most chunks have no point that high: one branch for eight points.
+            if !chunk.iter().fold(false, |any, &value| any | (value >= least)) {
                 continue;
             }
             for (i, &value) in chunk.iter().enumerate() {
-                let at = chunk_index * 8 + i;
+                let at = first + i;
                 let (before, after) = (grid[PAD + at - 1], grid[PAD + at + 1]);
                 if value >= least && value >= before && value > after && median_at_most(around(at), value / (1.0 + least_excess), window) {
                     peaks.push((at, value, 0.0));
@@ -162,7 +172,7 @@ impl Density {
 fn median_at_most(values: &[f64], limit: f64, room: &mut Vec<u64>) -> bool {
     let (count, half) = (kernels::count_at_most(values, limit), values.len() / 2);
     // Of an even number, exactly half at most `limit` leaves it to the mean of the middle two.
-    count > half || (count == half && values.len() % 2 == 0 && select_median(values, room) <= limit)
+    count > half || (count == half && values.len().is_multiple_of(2) && select_median(values, room) <= limit)
 }
 
 fn select_median(values: &[f64], room: &mut Vec<u64>) -> f64 {

@@ -17,7 +17,9 @@ pub mod report;
 pub mod tracking;
 
 use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{Descriptor, Instrument, Lane, Outcome, Parameters as _, Plugin, Reading, Snapshot, TickGrid, depth, fields, serde_json};
+use leadline_plugin::{
+    Descriptor, Instrument, Lane, Outcome, Parameters as _, Plugin, Reading, Snapshot, TickGrid, depth, fields, serde_json,
+};
 
 use algorithm::{FEWEST_LEVELS, Parameters, Saved, SupportResistance};
 
@@ -69,7 +71,11 @@ impl Plugin for SupportResistancePlugin {
             (true, true) => Outcome::Ok,
             (support, _) => {
                 let side = if support { "ask" } else { "bid" };
-                fields::provisional("too_thin", format!("fewer than {FEWEST_LEVELS} levels on the {side} side: nothing is said about it"), None)
+                fields::provisional(
+                    "too_thin",
+                    format!("fewer than {FEWEST_LEVELS} levels on the {side} side: nothing is said about it"),
+                    None,
+                )
             }
         };
         Ok(Reading {

@@ -27,7 +27,9 @@ pub fn assign(tracked: &mut [Tracked], now_ms: u64, rule: Incumbency) {
                     let stronger = level.place.is_none_or(|held| held > place) && level.strength >= needed;
                     level.stronger_since[place] = if stronger { level.stronger_since[place].or(Some(now_ms)) } else { None };
                 }
-                let due = |level: &Tracked| below(level) && level.stronger_since[place].is_some_and(|since| now_ms.saturating_sub(since) >= rule.dwell_ms);
+                let due = |level: &Tracked| {
+                    below(level) && level.stronger_since[place].is_some_and(|since| now_ms.saturating_sub(since) >= rule.dwell_ms)
+                };
                 let taker = strongest(tracked, due);
                 if taker.is_some() {
                     tracked[holder].place = None;

@@ -53,7 +53,13 @@ pub fn outputs() -> Vec<Output> {
                 output(names.level, OutputKind::Price, "quote", None, format!("Price of {level}, on the tick grid")),
                 output(names.strength, OutputKind::Score, "", Some(100.0), format!("How much {level} stands out, is near, and has stood")),
                 output(names.notional, OutputKind::Notional, "quote", None, format!("Notional within one bandwidth of {level}")),
-                output(names.orders, OutputKind::Count, "orders", None, format!("Resting orders behind {level}; none when the exchange doesn't say")),
+                output(
+                    names.orders,
+                    OutputKind::Count,
+                    "orders",
+                    None,
+                    format!("Resting orders behind {level}; none when the exchange doesn't say"),
+                ),
                 output(names.distance, OutputKind::Bps, "bps", None, format!("Distance of {level} from mid")),
                 output(names.age, OutputKind::Time, "s", None, format!("How long {level} has stood")),
                 output(names.state, OutputKind::State, "", None, format!("What {level} is doing: forming, held or weakening")),
@@ -109,7 +115,9 @@ pub fn fields_of(analysis: &SupportResistance, now_ms: u64, grid: &TickGrid, ord
 pub fn notices(analysis: &SupportResistance, now_ms: u64, grid: &TickGrid) -> Vec<Notice> {
     let mut notices = Vec::new();
     for (name, side) in [("support", &analysis.support), ("resistance", &analysis.resistance)] {
-        for ended in side.ended.iter().filter(|ended| ended.time_ms == now_ms && ended.age_s >= analysis.parameters().held_after && side.judged) {
+        for ended in
+            side.ended.iter().filter(|ended| ended.time_ms == now_ms && ended.age_s >= analysis.parameters().held_after && side.judged)
+        {
             let mut price = String::new();
             grid.write(&mut price, ended.price);
             let how = if ended.state == State::Consumed { "price traded through it" } else { "its orders were withdrawn" };

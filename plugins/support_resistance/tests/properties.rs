@@ -196,7 +196,14 @@ fn restore_refuses_what_it_cannot_have_saved() {
     let text = String::from_utf8(state.clone()).unwrap();
     let restored = |state: &[u8]| P::open(here.clone(), "").unwrap().restore("0.1.0", "", state);
     assert_eq!(restored(&state), Ok(()));
-    for broken in [String::new(), "{}".to_owned(), text[..text.len() / 2].to_owned(), text.replace("\"form\":1", "\"form\":2"), text.replace("SYN", "ABC"), text.replace("\"place\":1", "\"place\":0")] {
+    for broken in [
+        String::new(),
+        "{}".to_owned(),
+        text[..text.len() / 2].to_owned(),
+        text.replace("\"form\":1", "\"form\":2"),
+        text.replace("SYN", "ABC"),
+        text.replace("\"place\":1", "\"place\":0"),
+    ] {
         assert!(restored(broken.as_bytes()).is_err(), "{broken:.60}");
     }
 }

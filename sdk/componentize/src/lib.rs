@@ -11,8 +11,10 @@
 use std::collections::BTreeSet;
 
 use wit_component::{ComponentEncoder, DecodedWasm};
-use wit_parser::WorldItem;
+use wit_parser::{Resolve, WorldId, WorldItem};
 
+/// The interface that makes a component a plugin.
+const ANALYSIS: &str = "leadline:plugin/analysis";
 /// The one interface with functions that a plugin may import: the host's log.
 const LOG: &str = "leadline:plugin/log";
 /// The interfaces of the contract that hold types alone; a component names them as imports without calling anything.
@@ -36,8 +38,15 @@ pub enum Error {
          wasm32-unknown-unknown (no WASI), and uses no files, clocks, network or random numbers"
     )]
     Encode(#[source] anyhow::Error),
+    /// The module offers no analysis.
+    #[error(
+        "the module doesn't export {ANALYSIS}\n  hint: the crate calls leadline_plugin::export!(TypeOfThePlugin) once, and is a cdylib"
+    )]
+    NoAnalysis,
     /// The component would import functions that no host gives a plugin.
-    #[error("the component imports {imports}, and a plugin may import {LOG} alone\n  hint: remove the dependency that brings this import in")]
+    #[error(
+        "the component imports {imports}, and a plugin may import {LOG} alone\n  hint: remove the dependency that brings this import in"
+    )]
     ForbiddenImports {
         /// The names, separated by commas.
         imports: String,
@@ -59,7 +68,8 @@ pub struct Imports {
 /// Makes a component of a core module that `leadline_plugin::export!` gave its contract, and validates it.
 ///
 /// # Errors
-/// The bytes are no core module or a damaged one, the module doesn't fit the contract, or it imports anything but `leadline:plugin/log`.
+/// The bytes are no core module or a damaged one, the module doesn't fit the contract, it exports no analysis, or it imports anything but
+/// `leadline:plugin/log.write`.
 pub fn componentize(core: &[u8]) -> Result<Vec<u8>, Error> {
     match header(core) {
         Header::Module => {}
@@ -67,12 +77,12 @@ pub fn componentize(core: &[u8]) -> Result<Vec<u8>, Error> {
         Header::Other => return Err(Error::NotAModule { found: "some other kind of file" }),
     }
     intact(core)?;
-    let component = ComponentEncoder::default()
-        .module(core)
-        .and_then(|encoder| encoder.validate(true).encode())
-        .map_err(Error::Encode)?;
-    let imports = imports(&component)?;
-    let forbidden = forbidden(&imports);
+    let component = ComponentEncoder::default().module(core).and_then(|encoder| encoder.validate(true).encode()).map_err(Error::Encode)?;
+    let (resolve, world) = decode(&component)?;
+    if !resolve.worlds[world].exports.keys().any(|key| without_version(&resolve.name_world_key(key)) == ANALYSIS) {
+        return Err(Error::NoAnalysis);
+    }
+    let forbidden = forbidden(&imports_of(&resolve, world));
     if forbidden.is_empty() { Ok(component) } else { Err(Error::ForbiddenImports { imports: forbidden.join(", ") }) }
 }
 
@@ -81,14 +91,11 @@ pub fn componentize(core: &[u8]) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// The bytes aren't a component, or a damaged one.
 pub fn imports(component: &[u8]) -> Result<Imports, Error> {
-    if !matches!(header(component), Header::Component) {
-        return Err(Error::NotAComponent(anyhow::anyhow!("it doesn't open like one")));
-    }
-    intact(component)?;
-    let decoded = wit_component::decode(component).map_err(Error::NotAComponent)?;
-    let DecodedWasm::Component(resolve, world) = decoded else {
-        return Err(Error::NotAComponent(anyhow::anyhow!("it holds the text of a contract, and no code")));
-    };
+    let (resolve, world) = decode(component)?;
+    Ok(imports_of(&resolve, world))
+}
+
+fn imports_of(resolve: &Resolve, world: WorldId) -> Imports {
     let mut functions = BTreeSet::new();
     let mut interfaces = BTreeSet::new();
     for (key, item) in &resolve.worlds[world].imports {
@@ -104,7 +111,20 @@ pub fn imports(component: &[u8]) -> Result<Imports, Error> {
             WorldItem::Type { .. } => {}
         }
     }
-    Ok(Imports { functions: functions.into_iter().collect(), interfaces: interfaces.into_iter().collect() })
+    Imports { functions: functions.into_iter().collect(), interfaces: interfaces.into_iter().collect() }
+}
+
+/// The contract that a component's own bytes tell.
+fn decode(component: &[u8]) -> Result<(Resolve, WorldId), Error> {
+    if !matches!(header(component), Header::Component) {
+        return Err(Error::NotAComponent(anyhow::anyhow!("it doesn't open like one")));
+    }
+    intact(component)?;
+    let decoded = wit_component::decode(component).map_err(Error::NotAComponent)?;
+    let DecodedWasm::Component(resolve, world) = decoded else {
+        return Err(Error::NotAComponent(anyhow::anyhow!("it holds the text of a contract, and no code")));
+    };
+    Ok((resolve, world))
 }
 
 /// Checks the whole file first, because `wit-component` panics on a file that ends within a section.

@@ -22,14 +22,20 @@ fn the_same_module_gives_the_same_bytes() {
 
 #[test]
 fn a_module_that_imports_another_interface_is_refused_by_its_name() {
-    let wit = "package other:thing@0.2.0; interface clock { now: func(); } world w { import clock; export run: func(); }";
+    let wit = "package leadline:plugin@1.0.0;
+        interface analysis { run: func(); }
+        world w { import other:thing/clock@0.2.0; export analysis; }
+        package other:thing@0.2.0 { interface clock { now: func(); } }";
     let error = componentize(&module(&[("other:thing/clock@0.2.0", "now")], Some(wit))).unwrap_err();
     assert!(matches!(&error, Error::ForbiddenImports { imports } if imports.contains("other:thing/clock.now")), "{error}");
 }
 
 #[test]
 fn another_function_of_the_log_is_refused() {
-    let wit = "package leadline:plugin@1.0.0; interface log { read: func(); } world w { import log; export run: func(); }";
+    let wit = "package leadline:plugin@1.0.0;
+        interface log { read: func(); }
+        interface analysis { run: func(); }
+        world w { import log; export analysis; }";
     let error = componentize(&module(&[("leadline:plugin/log@1.0.0", "read")], Some(wit))).unwrap_err();
     assert!(matches!(&error, Error::ForbiddenImports { imports } if imports == "leadline:plugin/log.read"), "{error}");
 }
@@ -44,9 +50,9 @@ fn a_module_that_imports_what_its_contract_does_not_name_is_refused() {
 }
 
 #[test]
-fn a_module_without_a_contract_is_refused_or_offers_nothing() {
-    let error = componentize(&module(&[("env", "abort")], None)).unwrap_err();
-    assert!(matches!(error, Error::Encode(_)), "{error}");
+fn a_module_that_offers_no_analysis_is_refused() {
+    assert!(matches!(componentize(b"\0asm\x01\0\0\0").unwrap_err(), Error::NoAnalysis), "an empty module");
+    assert!(componentize(&module(&[("env", "abort")], None)).is_err(), "a module without a contract");
 }
 
 #[test]

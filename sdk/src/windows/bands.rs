@@ -37,7 +37,9 @@ impl Bands {
     /// The bands that one spread and the coverage of two sides make.
     #[must_use]
     pub fn new(spread_bps: f64, bid_coverage: f64, ask_coverage: f64) -> Self {
-        let reach = |coverage: f64| [(5.0, 1.5), (10.0, 3.0), (25.0, 6.0)].map(|(least, times): (f64, f64)| least.max(times * spread_bps).min(coverage));
+        let reach = |coverage: f64| {
+            [(5.0, 1.5), (10.0, 3.0), (25.0, 6.0)].map(|(least, times): (f64, f64)| least.max(times * spread_bps).min(coverage))
+        };
         Self { bids: reach(bid_coverage), asks: reach(ask_coverage), spread_bps }
     }
 

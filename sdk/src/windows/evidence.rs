@@ -89,6 +89,7 @@ fn correction(ranks: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test that can't go on fails.
 mod tests {
     use super::super::trend::theil_sen;
     use super::*;

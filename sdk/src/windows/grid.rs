@@ -131,7 +131,10 @@ mod tests {
 
     #[test]
     fn the_step_across_a_restart_is_none() {
-        assert_eq!(run(&[(10_100, true), (11_100, false), (12_100, true), (13_100, false), (14_100, false)]), ["11:0|", "12:1", "13:2|", "14:3"]);
+        assert_eq!(
+            run(&[(10_100, true), (11_100, false), (12_100, true), (13_100, false), (14_100, false)]),
+            ["11:0|", "12:1", "13:2|", "14:3"]
+        );
     }
 
     #[test]

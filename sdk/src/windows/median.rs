@@ -108,7 +108,9 @@ impl RollingMedian {
         if count < RESORT {
             (0..count).for_each(|_| self.push(f64::NAN));
         } else {
-            (0..count).for_each(|_| drop(self.window.push(f64::NAN)));
+            for _ in 0..count {
+                self.window.push(f64::NAN);
+            }
             *self = Self::from(std::mem::replace(&mut self.window, Ring::new(1)));
         }
     }

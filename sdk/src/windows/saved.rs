@@ -62,6 +62,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test that can't go on fails.
 mod tests {
     use super::super::RollingMedian;
     use super::*;

@@ -14,7 +14,8 @@ use leadline_recording::{Recording, instruments_beside};
 /// When a recording that is there can't be read, or doesn't list the instrument.
 #[must_use]
 pub(crate) fn books(file: &str, instrument: &str) -> Option<(Instrument, Vec<Snapshot>)> {
-    let shared = std::env::var_os("LEADLINE_SHARED").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let shared = std::env::var_os("LEADLINE_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
     let path = shared.join("data/okx").join(file);
     if !path.exists() {
         eprintln!("left out: {} is not there; set LEADLINE_SHARED", path.display());
@@ -40,7 +41,8 @@ pub(crate) fn books(file: &str, instrument: &str) -> Option<(Instrument, Vec<Sna
 }
 
 fn snapshot(book: &market::Book) -> Snapshot {
-    let side = |columns: &market::Columns| Side { prices: columns.prices.clone(), sizes: columns.sizes.clone(), orders: columns.orders.clone() };
+    let side =
+        |columns: &market::Columns| Side { prices: columns.prices.clone(), sizes: columns.sizes.clone(), orders: columns.orders.clone() };
     Snapshot {
         time_ms: book.time_ms,
         sequence: book.sequence,

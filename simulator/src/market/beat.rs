@@ -28,6 +28,19 @@ pub enum Due {
     KeepAlive,
 }
 
+/// What the beats of all pairs have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rhythm {
+    /// How the pairs' frames lie in time.
+    pub(crate) shape: Shape,
+    /// Frames a second of one pair, on average.
+    pub(crate) per_second: f64,
+    /// Silence after which a keep-alive is due.
+    pub(crate) keep_alive_us: u64,
+    /// Exchange time of the start.
+    pub(crate) start_us: u64,
+}
+
 /// The times of one pair's frames, in microseconds of exchange time.
 #[derive(Debug, Clone)]
 pub struct Beat {
@@ -47,8 +60,9 @@ pub struct Beat {
 }
 
 impl Beat {
-    /// The beat of pair `index` of `pairs` from `start_us` on, at `per_second` frames a second on average.
-    pub(crate) fn new(seed: u64, name: &str, shape: Shape, per_second: f64, keep_alive_us: u64, start_us: u64, index: usize, pairs: usize) -> Self {
+    /// The beat of the pair `name`, which is number `index` of `pairs`.
+    pub(crate) fn new(seed: u64, name: &str, rhythm: Rhythm, index: usize, pairs: usize) -> Self {
+        let Rhythm { shape, per_second, keep_alive_us, start_us } = rhythm;
         let mut dice = Dice::new(seed ^ 0xbea7, name);
         let interval_us = 1e6 / per_second;
         let share = index as f64 / pairs.max(1) as f64;
@@ -66,8 +80,7 @@ impl Beat {
 
     /// To the next grid point that has a change: the number of points left out is geometric.
     fn skip(&mut self) {
-        let left_out =
-            if self.lively >= 1.0 { 0.0 } else { (libm::log(1.0 - self.dice.unit()) / libm::log(1.0 - self.lively)).floor() };
+        let left_out = if self.lively >= 1.0 { 0.0 } else { (libm::log(1.0 - self.dice.unit()) / libm::log(1.0 - self.lively)).floor() };
         self.number = self.number.saturating_add(1 + left_out as u64);
         self.next_change_us = (self.first_us + self.number as f64 * self.grid_us) as u64;
     }
@@ -91,10 +104,14 @@ impl Beat {
 
 #[cfg(test)]
 mod tests {
-    use super::{Beat, Due, Shape};
+    use super::{Beat, Due, Rhythm, Shape};
+
+    fn rhythm(shape: Shape, per_second: f64) -> Rhythm {
+        Rhythm { shape, per_second, keep_alive_us: 60_000_000, start_us: 0 }
+    }
 
     fn changes(shape: Shape, per_second: f64, count: usize, index: usize) -> Vec<u64> {
-        let mut beat = Beat::new(7, "BTC-USDT", shape, per_second, 60_000_000, 0, index, 10);
+        let mut beat = Beat::new(7, "BTC-USDT", rhythm(shape, per_second), index, 10);
         (0..count).map(|_| beat.take().0).collect()
     }
 
@@ -115,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_silent_pair_gives_a_keep_alive_after_the_time_said() {
-        let mut beat = Beat::new(7, "BTC-USDT", Shape::Even, 0.004, 60_000_000, 0, 0, 1);
+        let mut beat = Beat::new(7, "BTC-USDT", rhythm(Shape::Even, 0.004), 0, 1);
         let due: Vec<_> = (0..5).map(|_| beat.take()).collect();
         let alive = |s: u64| (s * 1_000_000, Due::KeepAlive);
         assert_eq!(due, [alive(60), alive(120), alive(180), alive(240), (250_000_000, Due::Change)]);

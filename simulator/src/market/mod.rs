@@ -23,6 +23,7 @@ mod side;
 mod sizes;
 mod walls;
 
+pub(crate) use beat::Rhythm;
 pub use beat::{Beat, Due, Shape};
 pub use pair::Pair;
 pub(crate) use profile::{Contract, Profile, SPOT, SWAPS};

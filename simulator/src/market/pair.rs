@@ -12,7 +12,7 @@ const DEPTH_SPREAD: f64 = 0.25;
 /// ... over this time, in seconds.
 const DEPTH_MEMORY_S: f64 = 180.0;
 /// Median number of changes that traders make in a frame, the spread of its logarithm, and the most.
-const CHANGES: f64 = 17.0;
+const CHANGES: f64 = 15.5;
 const CHANGES_SIGMA: f64 = 0.55;
 const MOST_CHANGES: usize = 130;
 /// Longest step of the market in seconds: after a longer silence it goes on as if this much had passed.

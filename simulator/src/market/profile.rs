@@ -95,12 +95,12 @@ const BTC: Profile = Profile {
     mid: 78_000.0,
     decimals: Decimals { price: 1, size: 8 },
     gap: 5.0,
-    dust_share: 0.54,
+    dust_share: 0.58,
     dust: 10.0,
     real: 2_800.0,
-    real_sigma: 1.9,
+    real_sigma: 1.8,
     largest: 600_000.0,
-    wall: 380_000.0,
+    wall: 330_000.0,
     wall_step: 100,
     volatility: 0.9e-4,
 };
@@ -109,13 +109,26 @@ const BTC: Profile = Profile {
 const fn alt(inst_id: &'static str, mid: f64, price: u32, gap: f64, wall_step: i64) -> Profile {
     let decimals = Decimals { price, size: 6 };
     let (dust, real) = (25.0, 1_100.0);
-    Profile { inst_id, mid, decimals, gap, wall_step, dust, real, dust_share: 0.44, real_sigma: 1.7, wall: 160_000.0, volatility: 1.3e-4, ..BTC }
+    Profile {
+        inst_id,
+        mid,
+        decimals,
+        gap,
+        wall_step,
+        dust,
+        real,
+        dust_share: 0.44,
+        real_sigma: 1.7,
+        wall: 160_000.0,
+        volatility: 1.3e-4,
+        ..BTC
+    }
 }
 
 /// Spot pairs, in the order in which a number of pairs is taken.
 pub(crate) const SPOT: [Profile; 10] = [
     BTC,
-    Profile { dust_share: 0.53, dust: 12.0, real_sigma: 1.85, wall: 350_000.0, ..alt("ETH-USDT", 3_100.0, 2, 4.0, 100) },
+    Profile { dust_share: 0.56, dust: 12.0, real_sigma: 1.85, wall: 350_000.0, ..alt("ETH-USDT", 3_100.0, 2, 4.0, 100) },
     alt("SOL-USDT", 150.0, 2, 1.6, 25),
     alt("XRP-USDT", 2.2, 4, 1.8, 50),
     alt("DOGE-USDT", 0.17, 5, 1.8, 50),

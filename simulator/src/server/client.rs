@@ -35,6 +35,19 @@ impl Goodbye {
     }
 }
 
+impl Goodbye {
+    /// How long the session may take to get its last frames and the close frame out, and to see the client's.
+    pub(super) fn patience(self, stall: Duration) -> Duration {
+        match self {
+            // A slow reader has the kernel's buffers to read first.
+            Self::TooSlow | Self::Complete => stall,
+            Self::TooLong => Duration::from_secs(5),
+            // Whoever stops the program waits for it.
+            Self::Stopping => Duration::from_secs(1),
+        }
+    }
+}
+
 /// What to do when a client's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pressure {
@@ -114,6 +127,11 @@ impl Client {
     /// Resolves when the session is being closed.
     pub(crate) async fn closed(&self) {
         self.closing.cancelled().await;
+    }
+
+    /// How long its end may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.reason().patience(self.stall)
     }
 
     /// Why it was closed.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -20,8 +19,6 @@ use crate::source::Wanted;
 
 /// Longest message that is read at all; between this and the longest request there is an error to answer with.
 const MAX_MESSAGE_BYTES: usize = 2 * MAX_REQUEST_BYTES;
-/// How long a closing session may take to get its close frame out, and to see the client's.
-const CLOSING: Duration = Duration::from_secs(5);
 /// Frames written before the socket is flushed, at most.
 const BATCH: usize = 64;
 
@@ -54,8 +51,8 @@ async fn session(socket: WebSocket, shared: Shared) {
     shared.source.leave(&client).await;
     // Reading goes on until the client has seen the close frame: a socket dropped with bytes unread would take it along.
     let drained = async { while let Some(Ok(_)) = stream.next().await {} };
-    let patience = if client.reason() == Goodbye::Complete { shared.stall } else { CLOSING };
-    let (_, _) = tokio::join!(tokio::time::timeout(patience, drained), tokio::time::timeout(2 * patience, &mut writer));
+    let patience = client.patience();
+    let _ = tokio::join!(tokio::time::timeout(patience, drained), tokio::time::timeout(2 * patience, &mut writer));
     writer.abort();
     tracing::debug!(connection = client.conn_id(), reason = ?client.reason(), "closed");
 }
@@ -139,7 +136,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
         // A client that takes nothing is cut off: the market saw its queue full.
         let sent = tokio::select! {
             sent = send_all(&mut sink, &mut batch) => sent,
-            () = async { client.closed().await; tokio::time::sleep(CLOSING).await } => false,
+            () = async { client.closed().await; tokio::time::sleep(client.patience()).await } => false,
         };
         if !sent {
             client.close(Goodbye::Stopping);
@@ -156,7 +153,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
     }
     let (code, reason) = client.reason().code();
     let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    let _ = tokio::time::timeout(CLOSING, sink.send(close)).await;
+    let _ = tokio::time::timeout(client.patience(), sink.send(close)).await;
 }
 
 /// Writes a batch and flushes once; false if the client has gone.

@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use crate::error::SimulatorError;
-use crate::market::{Beat, Due, Pair, Profile, SPOT, SWAPS};
+use crate::market::{Beat, Due, Pair, Profile, Rhythm, SPOT, SWAPS};
 use crate::options::{DEFAULT_START_MS, Generated};
 
 /// A pair and when its frames come.
@@ -39,10 +39,10 @@ pub(crate) fn profiles(options: &Generated) -> Vec<Profile> {
 pub(crate) fn timed(options: &Generated, start_ms: u64) -> Vec<Timed> {
     let profiles = profiles(options);
     let keep_alive_us = u64::try_from(options.keep_alive.as_micros()).unwrap_or(u64::MAX);
-    let (count, rate) = (profiles.len(), options.per_second());
-    let beat = |name, index| Beat::new(options.seed, name, options.shape, rate, keep_alive_us, start_ms * 1000, index, count);
+    let rhythm = Rhythm { shape: options.shape, per_second: options.per_second(), keep_alive_us, start_us: start_ms * 1000 };
+    let count = profiles.len();
     let one = |(index, profile): (usize, Profile)| Timed {
-        beat: beat(profile.inst_id, index),
+        beat: Beat::new(options.seed, profile.inst_id, rhythm, index, count),
         pair: Pair::new(profile, options.seed, start_ms),
     };
     profiles.into_iter().enumerate().map(one).collect()

@@ -118,6 +118,15 @@ impl Server {
         Client { socket: tokio_tungstenite::connect_async(url).await.unwrap().0 }
     }
 
+    /// A client whose socket holds little, so that not reading is soon felt by the server.
+    pub async fn client_with_small_buffer(&self) -> Client {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 << 10).unwrap();
+        let socket = MaybeTlsStream::Plain(socket.connect(self.address).await.unwrap());
+        let url = format!("ws://{}/ws/v5/public", self.address);
+        Client { socket: tokio_tungstenite::client_async(url, socket).await.unwrap().0 }
+    }
+
     /// The JSON that a GET answers.
     pub async fn get(&self, path: &str) -> Value {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -167,13 +176,14 @@ impl Client {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// Reads on until the close frame and gives its code.
+    /// Reads on until the end, answering the close frame as the library does, and gives that frame's code.
     pub async fn close_code(&mut self) -> Option<u16> {
+        let mut code = None;
         while let Some(message) = self.message().await {
             if let Message::Close(frame) = message {
-                return frame.map(|frame| frame.code.into());
+                code = frame.map(|frame| frame.code.into());
             }
         }
-        None
+        code
     }
 }

@@ -4,9 +4,9 @@
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A module that exports `run`, and imports the functions without parameters that are named as (interface, function).
+/// A module that exports an analysis with one function `run`, and imports the functions without parameters that are named as (interface, function).
 /// It carries `wit` as its contract when there is one, as wit-bindgen would leave it there.
-pub fn module(imports: &[(&str, &str)], wit: Option<&str>) -> Vec<u8> {
+pub(crate) fn module(imports: &[(&str, &str)], wit: Option<&str>) -> Vec<u8> {
     let mut bytes = b"\0asm\x01\0\0\0".to_vec();
     section(&mut bytes, 1, &[1, 0x60, 0, 0]); // one type: func() -> ()
     let mut list = vec![u8::try_from(imports.len()).unwrap()];
@@ -18,7 +18,7 @@ pub fn module(imports: &[(&str, &str)], wit: Option<&str>) -> Vec<u8> {
     section(&mut bytes, 2, &list);
     section(&mut bytes, 3, &[1, 0]); // one function of type 0
     let mut exports = vec![1];
-    name(&mut exports, "run");
+    name(&mut exports, "leadline:plugin/analysis@1.0.0#run");
     exports.extend([0, u8::try_from(imports.len()).unwrap()]); // the function after the imported ones
     section(&mut bytes, 7, &exports);
     section(&mut bytes, 10, &[1, 2, 0, 0x0b]); // its body: no locals, end
@@ -31,8 +31,11 @@ pub fn module(imports: &[(&str, &str)], wit: Option<&str>) -> Vec<u8> {
     bytes
 }
 
-/// A contract like the plugins' own: the log under its real name, one export.
-pub const WITH_LOG: &str = "package leadline:plugin@1.0.0; interface log { write: func(); } world plugin { import log; export run: func(); }";
+/// A contract like the plugins' own in small: the log and the analysis under their real names.
+pub(crate) const WITH_LOG: &str = "package leadline:plugin@1.0.0;
+    interface log { write: func(); }
+    interface analysis { run: func(); }
+    world plugin { import log; export analysis; }";
 
 fn section(bytes: &mut Vec<u8>, id: u8, content: &[u8]) {
     assert!(content.len() < 128, "longer content needs a longer length");

@@ -145,16 +145,18 @@ impl Library {
 
     /// With `once`: when something was played to the end, nothing is being played, and nothing more was asked for during `linger`.
     pub(crate) async fn finished(&self) {
+        if !self.once {
+            std::future::pending::<()>().await;
+        }
         let mut progress = self.progress.subscribe();
-        while self.once {
-            let idle = |progress: &Progress| progress.complete > 0 && progress.started == progress.ended;
-            let Ok(seen) = progress.wait_for(idle).await.map(|progress| *progress) else { break };
+        let idle = |progress: &Progress| progress.complete > 0 && progress.started == progress.ended;
+        // The sending half is in `self`: waiting can't fail.
+        while let Ok(seen) = progress.wait_for(idle).await.map(|progress| *progress) {
             let more = progress.wait_for(|progress| progress.started > seen.started);
             if tokio::time::timeout(self.linger, more).await.is_err() {
-                return;
+                break;
             }
         }
-        std::future::pending().await
     }
 
     fn playbacks(&self) -> MutexGuard<'_, Vec<Arc<Playback>>> {

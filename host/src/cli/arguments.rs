@@ -1,0 +1,168 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
+
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("leadline")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Live OKX order books, analysed by WASM components; readings in Redis")
+        .after_help("Start here: `leadline demo` runs everything on this machine, with a Redis and an exchange of its own.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(110)
+        .subcommand(
+            with_settings(Command::new("run"))
+                .about("Run the host on live OKX, with the Redis that REDIS_ADDR names")
+                .after_help(
+                    "Every setting can be given as a flag, as an environment variable of the name shown, or as a line NAME=value of --config; \
+                     the first of these wins.\nPairs: redis-cli SADD config:trading_pairs BTC-USDT",
+                ),
+        )
+        .subcommand(demo())
+        .subcommand(simulate())
+        .subcommand(
+            Command::new("verify")
+                .about("Check recordings frame by frame: chain, checksums, structure")
+                .long_about(
+                    "Checks recordings frame by frame: chain, checksums, structure. Prints one JSON line a channel and instrument, with its counts and \
+                     its last book. Exit code 0: all good; 1: a gap, a wrong checksum or an unreadable line; 2: a file that can't be read.",
+                )
+                .arg(files("Recordings: one frame a line, as the exchange sent it")),
+        )
+        .subcommand(
+            Command::new("replay")
+                .about("Run recorded books through the plugins, without Redis")
+                .long_about(
+                    "Runs recorded books through the plugins, without Redis, as fast as it goes. Deterministic: the same recording and plugins give the \
+                     same lines, but for `microseconds`. Instruments are read from *.json or *.json.gz in a folder `instruments` beside the recording.",
+                )
+                .arg(files("Recordings: one frame a line, as the exchange sent it"))
+                .arg(
+                    Arg::new("format")
+                        .long("format")
+                        .value_name("FORMAT")
+                        .default_value("table")
+                        .value_parser(PossibleValuesParser::new(["table", "jsonl"]))
+                        .help("table: a summary for a person; jsonl: one line a reading"),
+                )
+                .arg(setting("PLUGIN_DIR"))
+                .arg(setting("PLUGIN_FUEL"))
+                .arg(setting("PLUGIN_MEMORY_MB")),
+        )
+}
+
+fn demo() -> Command {
+    with_settings(Command::new("demo"))
+        .about("Run everything on this machine: a Redis of its own, an exchange or a recording, the host, the page")
+        .arg(
+            Arg::new("feed")
+                .long("feed")
+                .value_name("FEED")
+                .default_value("generated")
+                .value_parser(PossibleValuesParser::new(["generated", "okx"]))
+                .help("generated: a market made up by the simulator; okx: live OKX"),
+        )
+        .arg(path("replay", "FILE", "Play this recording instead, over and over").conflicts_with("feed"))
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).requires("replay").help("Stop the recording at its end instead of starting over"))
+        .arg(path("data", "DIR", "Folder of the demo's data [default: data/generated, data/okx or data/replay-NAME]"))
+        .args(market_arguments())
+}
+
+fn simulate() -> Command {
+    Command::new("simulate")
+        .about("Run an exchange on loopback that speaks OKX v5: a generated market or recordings")
+        .arg(Arg::new("listen").long("listen").value_name("HOST:PORT").default_value("127.0.0.1:8701").help("Where to listen; port 0: any free one"))
+        .arg(path("replay", "FILE", "Play recordings instead of a generated market").action(ArgAction::Append))
+        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).requires("replay").help("Play once and end, instead of starting over"))
+        .arg(
+            Arg::new("until-stdin-closes")
+                .long("until-stdin-closes")
+                .action(ArgAction::SetTrue)
+                .help("End when standard input is closed, as by the end of the program that started this one"),
+        )
+        .args(market_arguments())
+}
+
+/// What the simulator can be told, in `simulate` and `demo` alike.
+fn market_arguments() -> [Arg; 6] {
+    [
+        Arg::new("speed").long("speed").value_name("FACTOR").default_value("1").help("Pace of a recording: 1, 10, ... or max"),
+        Arg::new("rate").long("rate").value_name("FRAMES").default_value("usual").help("Frames a second of the generated market, over all pairs; usual: 9 a pair; max: as fast as they are read"),
+        Arg::new("shape").long("shape").value_name("SHAPE").default_value("natural").help("How the generated pairs' frames lie in time: natural, even or burst"),
+        Arg::new("seed").long("seed").value_name("NUMBER").default_value("1").value_parser(value_parser!(u64)).help("The same seed makes the same market"),
+        Arg::new("market-pairs").long("market-pairs").value_name("N").default_value("10").value_parser(value_parser!(u64).range(1..=10)).help("Pairs of the generated market"),
+        Arg::new("swaps").long("swaps").action(ArgAction::SetTrue).help("The generated market also has BTC-USDT-SWAP and BTC-USD-SWAP"),
+    ]
+}
+
+fn files(help: &'static str) -> Arg {
+    Arg::new("files").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help(help)
+}
+
+fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).help(help)
+}
+
+fn with_settings(command: Command) -> Command {
+    command
+        .arg(path("config", "FILE", "Settings as NAME=value lines, such as config/app.dev.env"))
+        .next_help_heading("Settings (also as environment variables)")
+        .args(SETTINGS.iter().map(|one| setting(one.name)))
+        .next_help_heading(None)
+}
+
+/// The flag of a setting. It has no default here: a flag that isn't given must not beat the environment.
+fn setting(name: &'static str) -> Arg {
+    let arg = Arg::new(name).long(source::flag(name));
+    match SETTINGS.iter().find(|setting| setting.name == name) {
+        Some(setting) => {
+            let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+            arg.value_name(setting.value).help(format!("{} [env: {name}]{default}", setting.help))
+        }
+        None => arg,
+    }
+}
+
+/// Where the settings of a command line come from.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn sources(matches: &ArgMatches) -> Result<Sources, ConfigError> {
+    let flags = SETTINGS.iter().filter_map(|setting| {
+        let value = matches.try_get_one::<String>(setting.name).ok().flatten()?;
+        Some((setting.name.to_owned(), value.clone()))
+    });
+    let file = matches.try_get_one::<PathBuf>("config").ok().flatten();
+    Sources::gather(flags, std::env::vars(), file.map(PathBuf::as_path))
+}
+
+/// The settings of a command line.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn settings(matches: &ArgMatches) -> Result<Settings, ConfigError> {
+    Settings::read(&sources(matches)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused_with_a_suggestion() {
+        let error = command().try_get_matches_from(["leadline", "run", "--redis-adr", "x"]).expect_err("refused").to_string();
+        assert!(error.contains("--redis-adr") && error.contains("--redis-addr"), "{error}");
+    }
+}

@@ -1,0 +1,220 @@
+//! `leadline demo`: everything on one machine.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::ArgMatches;
+use leadline_market::{Decoder, Message};
+use leadline_recording::Recording;
+use tokio::net::TcpListener;
+
+use super::arguments::sources;
+use super::child::{self, Server};
+use super::{run, runtime, signals, simulate};
+use crate::config::{Settings, table};
+use crate::logging;
+use crate::okx::Instruments;
+use crate::results::Link;
+
+/// Redis's own port, so that plain `redis-cli` finds the demo; if it is taken, any free one.
+const REDIS_PORT: u16 = 6379;
+/// Pairs of live OKX when nobody named others.
+const LIVE_PAIRS: [&str; 3] = ["BTC-USDT", "ETH-USDT", "SOL-USDT"];
+/// Frames of a recording that are looked at to learn its pairs.
+const LOOK: usize = 20_000;
+
+/// Where the demo's frames come from.
+enum Feed {
+    Generated,
+    Okx,
+    Replay(PathBuf),
+}
+
+impl Feed {
+    fn of(matches: &ArgMatches) -> Self {
+        match matches.get_one::<PathBuf>("replay") {
+            Some(file) => Self::Replay(file.clone()),
+            None if matches.get_one::<String>("feed").is_some_and(|feed| feed == "okx") => Self::Okx,
+            None => Self::Generated,
+        }
+    }
+
+    /// A folder each, so that one feed's numbers never stand among another's.
+    fn folder(&self) -> PathBuf {
+        match self {
+            Self::Generated => "data/generated".into(),
+            Self::Okx => "data/okx".into(),
+            Self::Replay(file) => {
+                let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                format!("data/replay-{name}").into()
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Generated => "generated market".to_owned(),
+            Self::Okx => "live OKX".to_owned(),
+            Self::Replay(file) => format!("recording {}", file.display()),
+        }
+    }
+}
+
+pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let sources = sources(matches)?;
+    let feed = Feed::of(matches);
+    // Checked before anything is started.
+    let mut settings = Settings::read(&sources)?;
+    if !matches!(feed, Feed::Okx) {
+        simulate::options(matches)?;
+    }
+    let pairs = match &feed {
+        Feed::Replay(file) => recorded_pairs(file)?,
+        Feed::Okx => LIVE_PAIRS.map(str::to_owned).to_vec(),
+        Feed::Generated => Vec::new(),
+    };
+    logging::start(&settings.log);
+    let folder = matches.get_one::<PathBuf>("data").cloned().unwrap_or_else(|| feed.folder());
+    runtime()?.block_on(async {
+        let stop = signals::stop_token()?;
+        // The page's port is tried before servers are started for nothing.
+        if sources.get(&table::API_ADDR).place == "default" && TcpListener::bind(&settings.api.addr).await.is_err() {
+            tracing::warn!("{} is taken by another program; the page gets a free port", settings.api.addr);
+            settings.api.addr = "127.0.0.1:0".to_owned();
+        }
+        let port = redis_port().await?;
+        let redis = child::redis(&folder.join("redis"), port).await?;
+        let mut servers = vec![redis];
+        settings.redis.addr = format!("127.0.0.1:{port}");
+        settings.redis.password.clear();
+        settings.redis.username.clear();
+
+        let ran = run_all(matches, &feed, settings, &folder, pairs, &mut servers, &stop, port).await;
+        // Last started, first stopped; Redis writes its data and goes last.
+        while let Some(server) = servers.pop() {
+            server.stop().await;
+        }
+        ran.map(|()| ExitCode::SUCCESS)
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the demo's parts, each named; a struct for one call would say no more")]
+async fn run_all(
+    matches: &ArgMatches,
+    feed: &Feed,
+    mut settings: Settings,
+    folder: &Path,
+    mut pairs: Vec<String>,
+    servers: &mut Vec<Server>,
+    stop: &tokio_util::sync::CancellationToken,
+    port: u16,
+) -> anyhow::Result<()> {
+    if !matches!(feed, Feed::Okx) {
+        let (server, url) = child::simulator(&simulator_arguments(matches)).await?;
+        servers.push(server);
+        let rest = url.replacen("ws://", "http://", 1);
+        settings.okx.rest_url = Some(rest.trim_end_matches("/ws/v5/public").to_owned());
+        settings.okx.ws_url = url;
+    }
+    if pairs.is_empty() {
+        pairs = market_pairs(&settings).await?;
+    }
+    wish(&settings, &pairs).await?;
+    let key = settings.pairs.key.clone();
+    let cli = if port == REDIS_PORT { "redis-cli".to_owned() } else { format!("redis-cli -p {port}") };
+    let first = pairs.first().cloned().unwrap_or_else(|| "BTC-USDT".to_owned());
+    let words = feed.words();
+    let host = run::until_stopped(settings, words.clone(), stop, |host| {
+        eprintln!(
+            "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n",
+            host.addr, folder.display()
+        );
+    });
+    let mut watched: Vec<_> = servers.iter_mut().map(|server| Box::pin(server.ended())).collect();
+    tokio::select! {
+        ran = host => ran,
+        (why, ..) = futures_util::future::select_all(watched.iter_mut()) => {
+            stop.cancel();
+            bail!("{why}\nhint: {}/redis/redis.log may say why", folder.display())
+        }
+    }
+}
+
+/// The demo's own arguments, handed on.
+fn simulator_arguments(matches: &ArgMatches) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for name in ["rate", "shape", "speed"] {
+        if let Some(value) = matches.get_one::<String>(name) {
+            arguments.extend([format!("--{name}"), value.clone()]);
+        }
+    }
+    for name in ["seed", "market-pairs"] {
+        if let Some(value) = matches.get_one::<u64>(name) {
+            arguments.extend([format!("--{name}"), value.to_string()]);
+        }
+    }
+    for name in ["swaps", "once"] {
+        if matches.get_flag(name) {
+            arguments.push(format!("--{name}"));
+        }
+    }
+    if let Some(file) = matches.get_one::<PathBuf>("replay") {
+        arguments.extend(["--replay".to_owned(), file.display().to_string()]);
+    }
+    arguments
+}
+
+async fn redis_port() -> anyhow::Result<u16> {
+    if TcpListener::bind(("127.0.0.1", REDIS_PORT)).await.is_ok() {
+        return Ok(REDIS_PORT);
+    }
+    let free = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port")?.local_addr()?.port();
+    tracing::info!("port {REDIS_PORT} is taken; the demo's Redis gets port {free}");
+    Ok(free)
+}
+
+/// Puts the feed's pairs into the wanted Set of a data folder that has none yet; one that has keeps its own.
+async fn wish(settings: &Settings, pairs: &[String]) -> anyhow::Result<()> {
+    let link = Link::new(&settings.redis)?;
+    let (there,): (bool,) = link.run(redis::pipe().cmd("EXISTS").arg(&settings.pairs.key)).await?;
+    if !there && !pairs.is_empty() {
+        link.run::<()>(redis::pipe().cmd("SADD").arg(&settings.pairs.key).arg(pairs).ignore()).await?;
+    }
+    Ok(())
+}
+
+/// The pairs that the simulator's generated market lists.
+async fn market_pairs(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let instruments = Instruments::new(settings.okx.rest_url.clone())?;
+    let mut pairs = Vec::new();
+    for kind in ["SPOT", "SWAP"] {
+        pairs.extend(instruments.list(&format!("instType={kind}")).await?.into_iter().map(|instrument| instrument.id));
+    }
+    pairs.truncate(settings.pairs.limit);
+    Ok(pairs)
+}
+
+/// The pairs of a recording, in alphabetical order.
+fn recorded_pairs(file: &Path) -> anyhow::Result<Vec<String>> {
+    let mut recording = Recording::open(file)?;
+    let mut decoder = Decoder::new();
+    let mut pairs = BTreeSet::new();
+    for _ in 0..LOOK {
+        match recording.next_frame() {
+            Ok(Some(frame)) => {
+                if let Ok(Message::Books(frames)) = decoder.decode(frame.bytes) {
+                    pairs.extend(frames.iter().map(|frame| frame.instrument.clone()));
+                }
+            }
+            Ok(None) => break,
+            Err(error) if error.is_one_line() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if pairs.is_empty() {
+        bail!("{}: no order-book frames in it\nhint: `leadline verify {}` says what is", file.display(), file.display());
+    }
+    Ok(pairs.into_iter().collect())
+}

@@ -1,0 +1,50 @@
+//! The commands.
+//!
+//! # Layout
+//!
+//! - [`arguments`]: what can be said on the command line; flags for the settings are made from their table.
+//! - [`run`]: `leadline run`, the host.
+//! - [`demo`]: `leadline demo`, everything on one machine.
+//! - [`child`]: a server started for a demo, and stopped with it.
+//! - [`simulate`]: `leadline simulate`, the exchange on loopback.
+//! - [`verify`]: `leadline verify`, a recording checked frame by frame.
+//! - [`replay`]: `leadline replay`, a recording through the plugins.
+//! - [`signals`]: Ctrl-C and SIGTERM.
+
+pub mod arguments;
+mod child;
+mod demo;
+mod replay;
+mod run;
+mod signals;
+mod simulate;
+mod verify;
+
+use std::process::ExitCode;
+
+use arguments::command;
+
+/// Runs the program on its command line; what went wrong stands on standard error.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let result = match matches.subcommand() {
+        Some(("run", matches)) => run::main(matches),
+        Some(("demo", matches)) => demo::main(matches),
+        Some(("simulate", matches)) => simulate::main(matches),
+        Some(("verify", matches)) => verify::main(matches),
+        Some(("replay", matches)) => replay::main(matches),
+        // clap asks for a command, and knows no other.
+        _ => Ok(ExitCode::from(2)),
+    };
+    result.unwrap_or_else(|error| {
+        let text = format!("{error:#}");
+        eprintln!("error: {text}");
+        ExitCode::from(2)
+    })
+}
+
+/// A runtime for commands that wait for networks: as many threads as the machine has cores.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("host").build()
+}
