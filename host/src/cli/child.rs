@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,18 +15,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Server {
     name: &'static str,
     child: Child,
+    /// Held open while the server may run: our own servers end when it closes, and so don't outlive a demo that was killed.
+    lifeline: Option<ChildStdin>,
 }
 
 impl Server {
     fn spawn(name: &'static str, command: &mut Command) -> anyhow::Result<Self> {
-        let child = command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("can't start {name}"))?;
-        Ok(Self { name, child })
+        let mut child = command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("can't start {name}"))?;
+        // Out of the child's own hands, which would close it when waited for.
+        let lifeline = child.stdin.take();
+        Ok(Self { name, child, lifeline })
     }
 
     /// Asks the server to stop, waits for it, and kills it if it takes too long.
     pub(super) async fn stop(mut self) {
-        // Its end of standard input is the sign for our own servers; redis-server gets a signal.
-        drop(self.child.stdin.take());
+        drop(self.lifeline.take());
         if let Some(pid) = self.child.id() {
             let _ = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
         }

@@ -246,6 +246,6 @@ impl Summary {
 }
 
 fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "3 digits are within what the library documents")]
-    Histogram::new(3).expect("3 digits")
+    #[expect(clippy::expect_used, reason = "the bounds are constants within what the library documents")]
+    Histogram::new_with_bounds(1, 1_000_000_000_000, 3).expect("1 to 10^12 with 3 digits")
 }

@@ -41,10 +41,10 @@ const OUTPUTS: [Declared; 7] = [
         "How far depth is out of the ordinary; 50 is the threshold of a warning",
     ),
     ("depth_anomaly_alert", OutputKind::State, "", None, None, "normal, warning or alert"),
-    ("depth_anomaly_side", OutputKind::State, "", None, None, "bid, ask or both: what raises the state; none when it is normal"),
-    ("depth_anomaly_direction", OutputKind::State, "", None, None, "withdrawal or surge; none when the state is normal"),
+    ("side", OutputKind::State, "", None, None, "bid, ask or both: what raises the state; none when it is normal"),
+    ("direction", OutputKind::State, "", None, None, "withdrawal or surge; none when the state is normal"),
     (
-        "depth_anomaly_below_baseline",
+        "below_baseline",
         OutputKind::Ratio,
         "%",
         None,
@@ -52,14 +52,14 @@ const OUTPUTS: [Declared; 7] = [
         "By how much this book's depth lies below its baseline, in the stream where it is lowest; negative above",
     ),
     (
-        "depth_anomaly_bands",
+        "bands",
         OutputKind::Other,
         "JSON",
         None,
         None,
         "Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below, CUSUM; or why it is left out",
     ),
-    ("depth_anomaly_coverage", OutputKind::Bps, "bps", Some(0.0), None, "How far the bids and the asks of this book reach from mid"),
+    ("coverage", OutputKind::Bps, "bps", Some(0.0), None, "How far the bids and the asks of this book reach from mid"),
 ];
 
 /// The plugin.

@@ -112,10 +112,10 @@ fn half_of_one_side_gone_is_found_in_two_seconds_and_the_side_named() {
         let readings = plugin.run(&books).unwrap();
         if let Some(reading) = readings.iter().find(|reading| state(reading) != "normal") {
             found += 1;
-            assert_eq!(text(reading, "depth_anomaly_side"), Some(["bid", "ask"][hit]), "seed {seed}");
-            assert_eq!(text(reading, "depth_anomaly_direction"), Some("withdrawal"), "seed {seed}");
+            assert_eq!(text(reading, "side"), Some(["bid", "ask"][hit]), "seed {seed}");
+            assert_eq!(text(reading, "direction"), Some("withdrawal"), "seed {seed}");
             assert!(number(reading, "depth_anomaly_score").unwrap() >= 50.0, "seed {seed}");
-            assert!(number(reading, "depth_anomaly_below_baseline").unwrap() > 20.0, "seed {seed}");
+            assert!(number(reading, "below_baseline").unwrap() > 20.0, "seed {seed}");
         }
     }
     assert!(found >= 16, "{found} of 20 withdrawals");
@@ -141,8 +141,8 @@ fn a_surge_is_a_warning_at_most_unless_a_parameter_says_otherwise() {
         let books: Vec<_> = (0..10).map(|_| simulation.book(|side, _| if side == 1 { 5.0 } else { 1.0 })).collect();
         let readings = plugin.run(&books).unwrap();
         assert_eq!(state(last(&readings)), worst);
-        assert_eq!(text(last(&readings), "depth_anomaly_direction"), Some("surge"));
-        assert_eq!(text(last(&readings), "depth_anomaly_side"), Some("ask"));
+        assert_eq!(text(last(&readings), "direction"), Some("surge"));
+        assert_eq!(text(last(&readings), "side"), Some("ask"));
         assert!(readings.iter().all(|reading| worst == "alert" || state(reading) != "alert"));
     }
 }
@@ -216,7 +216,7 @@ fn depth_that_stays_away_becomes_usual_after_ten_minutes() {
         codes(&readings),
         [(Severity::Alert, "depth_alert"), (Severity::Warning, "regime_change"), (Severity::Normal, "depth_normal")]
     );
-    assert!(number(last(&readings), "depth_anomaly_below_baseline").unwrap() < 50.0);
+    assert!(number(last(&readings), "below_baseline").unwrap() < 50.0);
 }
 
 #[test]
@@ -304,14 +304,14 @@ proptest! {
         prop_assert_eq!(harness::deterministic::<DepthAnomalyPlugin>(&instrument, "", &books), Ok(()));
         prop_assert_eq!(harness::survives_restore::<DepthAnomalyPlugin>(&instrument, "", &books, cut.index(books.len())), Ok(()));
 
-        let names = ["depth_anomaly_score", "depth_anomaly_below_baseline"];
+        let names = ["depth_anomaly_score", "below_baseline"];
         let run = |books: &[Snapshot]| harness::readings::<DepthAnomalyPlugin>(&instrument, "", books).unwrap();
         alike(&readings, &run(&harness::scaled_sizes(&books, factor)), &names)?;
         alike(&readings, &run(&harness::scaled_prices(&books, 4.0)), &names)?;
         // Scaled by this, distances differ in their last bits, and a level on the edge of a band may change sides; a power of two keeps them.
         let pivot = 0.5 * (books[0].bids.prices[0] + books[0].asks.prices[0]);
         let mirror = run(&harness::mirrored(&books, pivot, instrument.kind));
-        let side = |reading: &Reading| text(reading, "depth_anomaly_side").map(str::to_owned);
+        let side = |reading: &Reading| text(reading, "side").map(str::to_owned);
         let other = |side: Option<String>| side.map(|side| match side.as_str() { "bid" => "ask".to_owned(), "ask" => "bid".to_owned(), _ => side });
         prop_assert_eq!(last(&readings).notices.len(), last(&mirror).notices.len());
         prop_assert_eq!(side(last(&readings)), other(side(last(&mirror))));

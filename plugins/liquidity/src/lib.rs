@@ -51,24 +51,24 @@ const OUTPUTS: [Declared; 7] = [
     ),
     ("liquidity_alert", OutputKind::State, "", None, None, "normal, warning or alert"),
     (
-        "liquidity_components",
+        "components",
         OutputKind::Other,
         "JSON",
         None,
         None,
         "Spread, weaker side's depth in the 2nd and 3rd band, cost of a round trip: value, usual value, weight, or why one is left out",
     ),
-    ("liquidity_trend", OutputKind::Ratio, "%/h", Some(-100.0), None, "Change of the index over an hour (Theil-Sen)"),
-    ("liquidity_trend_p", OutputKind::Ratio, "", Some(0.0), Some(1.0), "Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)"),
+    ("trend", OutputKind::Ratio, "%/h", Some(-100.0), None, "Change of the index over an hour (Theil-Sen)"),
+    ("trend_p", OutputKind::Ratio, "", Some(0.0), Some(1.0), "Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)"),
     (
-        "liquidity_baseline",
+        "baseline",
         OutputKind::State,
         "",
         None,
         None,
         "What is usual: day (the last 24 hours) or hour_of_day (this time on 7 to 14 days)",
     ),
-    ("liquidity_baseline_age", OutputKind::Time, "min", Some(0.0), None, "Minutes of history behind the baseline"),
+    ("baseline_age", OutputKind::Time, "min", Some(0.0), None, "Minutes of history behind the baseline"),
 ];
 
 /// The plugin.

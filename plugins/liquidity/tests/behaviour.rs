@@ -68,7 +68,7 @@ fn state(reading: &Reading) -> &str {
 }
 
 fn component(reading: &Reading, pointer: &str) -> f64 {
-    let json: serde_json::Value = serde_json::from_str(text(reading, "liquidity_components").unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(text(reading, "components").unwrap()).unwrap();
     json.pointer(pointer).and_then(serde_json::Value::as_f64).unwrap()
 }
 
@@ -94,8 +94,8 @@ fn warming_names_what_is_missing_and_gives_no_number() {
         assert!(reading.fields.iter().all(|field| field.value == Value::None), "{reading:?}");
     }
     assert_eq!((state(&readings[360]), index(&readings[360]).round()), ("normal", 100.0));
-    assert_eq!(number(&readings[360], "liquidity_trend"), None, "no trend from a minute or two");
-    assert_eq!(number(&readings[3661], "liquidity_baseline_age"), Some(60.0));
+    assert_eq!(number(&readings[360], "trend"), None, "no trend from a minute or two");
+    assert_eq!(number(&readings[3661], "baseline_age"), Some(60.0));
     assert_eq!(harness::keeps_descriptor::<LiquidityPlugin>(&readings), Ok(()));
 }
 
@@ -154,7 +154,7 @@ fn an_exhausted_side_costs_ten_thousand_and_is_flagged() {
     simulation.size /= 100.0;
     let readings = simulation.run(&mut plugin, 60);
     assert_eq!(component(last(&readings), "/cost_bps/value"), 10_000.0);
-    assert!(text(last(&readings), "liquidity_components").unwrap().contains("\"exhausted\":true"));
+    assert!(text(last(&readings), "components").unwrap().contains("\"exhausted\":true"));
     assert!(index(last(&readings)) < 30.0);
     assert_eq!(state(last(&readings)), "alert", "at once");
 }
