@@ -75,9 +75,16 @@ impl Host {
         let engine = Engine::new()?;
         // Compiling takes a second or so: off the threads that receive.
         let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);
-        let plugins = tokio::task::spawn_blocking(move || analysis::load_folder(&engine, &dir, budget)).await.map_err(std::io::Error::other)??;
+        let plugins =
+            tokio::task::spawn_blocking(move || analysis::load_folder(&engine, &dir, budget)).await.map_err(std::io::Error::other)??;
         for plugin in &plugins {
-            tracing::info!(plugin = &*plugin.name, version = &*plugin.version, lane = plugin.lane.as_str(), "plugin loaded: {}", plugin.summary);
+            tracing::info!(
+                plugin = &*plugin.name,
+                version = &*plugin.version,
+                lane = plugin.lane.as_str(),
+                "plugin loaded: {}",
+                plugin.summary
+            );
         }
         let link = || Link::new(&settings.redis);
         match link()?.wait(stop).await {
@@ -145,7 +152,8 @@ impl Host {
     /// The latencies since the start, for the end of a run.
     #[must_use]
     pub fn latencies(monitor: &Monitor) -> String {
-        let mut text = format!("{:<34}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "frame received to Redis, ms", "readings", "p50", "p99", "p99.9", "max");
+        let mut text =
+            format!("{:<34}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "frame received to Redis, ms", "readings", "p50", "p99", "p99.9", "max");
         for (name, lane) in [("memory lane", LaneKind::Memory), ("buffered lane", LaneKind::Buffered)] {
             let Summary { count, p50, p99, p999, max } = monitor.latency.summary(lane);
             let ms = |us: u64| us as f64 / 1000.0;

@@ -1,7 +1,7 @@
 //! Leadline's host: live OKX order books, analysed by WebAssembly components, readings in Redis.
 //!
-//! One direction: [`okx`] receives frames and keeps verified books, [`lanes`] hand them to the plugins of [`analysis`], [`results`]
-//! writes what they found. Nothing calls back.
+//! One direction: [`okx`] receives frames and keeps verified books, [`lanes`] hand them to the plugins of [`analysis`], and
+//! [`results`] writes what they found. Nothing calls back.
 //!
 //! # Layout
 //!
@@ -12,8 +12,8 @@
 //! - [`results`]: Redis Hashes, their names and how they are written.
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
-//! - [`host`]: all of it put together, started and stopped in order.
-//! - [`config`]: settings.
+//! - [`mod@host`]: all of it put together, started and stopped in order.
+//! - [`config`]: the settings: one table, read from flags, the environment and a file.
 //! - [`cli`]: the commands.
 //! - [`clock`]: durations and times of day.
 //! - [`logging`]: the log on standard error.

@@ -89,7 +89,8 @@ impl Analyst {
         }
         let State::Open(instance) = &mut self.state else { return None };
         if call.deadline.is_zero() {
-            let late = Reason { code: "late".to_owned(), detail: "the book waited longer than a reading may take".to_owned(), remaining_ms: None };
+            let late =
+                Reason { code: "late".to_owned(), detail: "the book waited longer than a reading may take".to_owned(), remaining_ms: None };
             self.restarted |= call.restarted;
             return Some(self.reading(&call, Outcome::Unknown(late), Cost::default()));
         }
@@ -116,8 +117,12 @@ impl Analyst {
     /// Drops the instance: a trap poisons its Store, and memory it held is given back.
     fn killed(&mut self, call: &Call<'_>, fault: Fault, cost: Cost) -> Reading {
         tracing::warn!(
-            plugin = &*self.plugin.name, version = &*self.plugin.version, pair = &*self.pair,
-            code = fault.code(), wait_s = self.wait.as_secs(), "plugin stopped: {fault}"
+            plugin = &*self.plugin.name,
+            version = &*self.plugin.version,
+            pair = &*self.pair,
+            code = fault.code(),
+            wait_s = self.wait.as_secs(),
+            "plugin stopped: {fault}"
         );
         let mut outcome = answer::fault(&fault);
         if let Outcome::Fault(reason) = &mut outcome {

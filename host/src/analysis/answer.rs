@@ -1,6 +1,5 @@
 //! From what a plugin answered to a reading: checked, named and written out.
 
-
 use leadline_market::Decimal;
 
 use super::component::Plugin;
@@ -102,11 +101,19 @@ fn shorten(text: &str) -> String {
 }
 
 fn finite(name: &str, number: f64) -> Result<f64, Fault> {
-    if number.is_finite() { Ok(number) } else { Err(Fault::Answer(format!("the field `{name}` is {number}, not a number that can be shown"))) }
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err(Fault::Answer(format!("the field `{name}` is {number}, not a number that can be shown")))
+    }
 }
 
 fn bounded(name: &str, text: String) -> Result<String, Fault> {
-    if text.len() <= MAX_TEXT { Ok(text) } else { Err(Fault::Answer(format!("the field `{name}` has {} bytes, more than {MAX_TEXT}", text.len()))) }
+    if text.len() <= MAX_TEXT {
+        Ok(text)
+    } else {
+        Err(Fault::Answer(format!("the field `{name}` has {} bytes, more than {MAX_TEXT}", text.len())))
+    }
 }
 
 fn list(name: &str, numbers: &[f64]) -> Result<String, Fault> {
@@ -128,4 +135,3 @@ fn list(name: &str, numbers: &[f64]) -> Result<String, Fault> {
 pub(super) fn fault(fault: &Fault) -> Outcome {
     Outcome::Fault(Reason { code: fault.code().to_owned(), detail: fault.to_string(), remaining_ms: None })
 }
-

@@ -68,8 +68,8 @@ impl Plugin {
         let component = Component::new(engine.wasmtime(), &bytes).map_err(|error| compile_error(file, &bytes, &error))?;
         check_imports(engine, file, &component)?;
         let template = template(engine, file, &component)?;
-        let descriptor = instance::describe(&template, engine, budget)
-            .map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
+        let descriptor =
+            instance::describe(&template, engine, budget).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
         let outputs = check_descriptor(&descriptor).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
         Ok(Self {
             name: descriptor.name.into(),
@@ -92,11 +92,8 @@ impl Plugin {
     /// # Errors
     /// [`PluginError::Open`] when the plugin refuses the instrument or the parameters, or faults while opening.
     pub fn open(&self, instrument: &leadline_market::Instrument, parameters: &str) -> Result<instance::Instance, PluginError> {
-        instance::Instance::open(&self.template, &self.engine, self.budget, &self.name, instrument, parameters).map_err(|detail| PluginError::Open {
-            plugin: self.name.to_string(),
-            version: self.version.to_string(),
-            pair: instrument.id.clone(),
-            detail,
+        instance::Instance::open(&self.template, &self.engine, self.budget, &self.name, instrument, parameters).map_err(|detail| {
+            PluginError::Open { plugin: self.name.to_string(), version: self.version.to_string(), pair: instrument.id.clone(), detail }
         })
     }
 }
@@ -190,6 +187,11 @@ fn check_descriptor(descriptor: &contract::Descriptor) -> Result<BTreeMap<String
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), String> {
-    let good = !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if good { Ok(()) } else { Err(format!("{what} {:?} must be 1 to {MAX_NAME} of a-z, 0-9 and _", name.chars().take(80).collect::<String>())) }
+    let good =
+        !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if good {
+        Ok(())
+    } else {
+        Err(format!("{what} {:?} must be 1 to {MAX_NAME} of a-z, 0-9 and _", name.chars().take(80).collect::<String>()))
+    }
 }

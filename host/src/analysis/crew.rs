@@ -222,7 +222,14 @@ pub struct BufferedDesk {
 }
 
 enum Errand {
-    Analyze { pair: Arc<str>, instrument: Arc<Instrument>, book: Arc<Book>, arrival: Arrival, restarted: bool, answer: oneshot::Sender<Option<Reading>> },
+    Analyze {
+        pair: Arc<str>,
+        instrument: Arc<Instrument>,
+        book: Arc<Book>,
+        arrival: Arrival,
+        restarted: bool,
+        answer: oneshot::Sender<Option<Reading>>,
+    },
     Forget(Arc<str>),
 }
 
@@ -302,4 +309,3 @@ impl Analysts {
         self.by_pair.remove(pair);
     }
 }
-

@@ -48,7 +48,9 @@ pub enum PluginError {
         hint: &'static str,
     },
     /// It wants more than a plugin may have.
-    #[error("check the world of {file}: it imports `{import}`\nhint: a plugin may import leadline:plugin/log only: no files, clock, network or random numbers; build for wasm32-unknown-unknown")]
+    #[error(
+        "check the world of {file}: it imports `{import}`\nhint: a plugin may import leadline:plugin/log only: no files, clock, network or random numbers; build for wasm32-unknown-unknown"
+    )]
     Import {
         /// The file.
         file: PathBuf,
@@ -82,7 +84,9 @@ pub enum PluginError {
         other: PathBuf,
     },
     /// Two plugins claim one published field.
-    #[error("{file}: plugin `{plugin}` claims the field `{field}`, which belongs to `{owner}`\nhint: remove one of the two, or rename the output")]
+    #[error(
+        "{file}: plugin `{plugin}` claims the field `{field}`, which belongs to `{owner}`\nhint: remove one of the two, or rename the output"
+    )]
     FieldOwned {
         /// The file.
         file: PathBuf,

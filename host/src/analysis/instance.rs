@@ -197,8 +197,7 @@ impl Instance {
         let fuel = self.budget.fuel;
         arm(&mut self.store, fuel, deadline);
         let began = Instant::now();
-        let answer =
-            self.exports.leadline_plugin_analysis().call_analyze(&mut self.store, contract::snapshot(book, continuity, skipped));
+        let answer = self.exports.leadline_plugin_analysis().call_analyze(&mut self.store, contract::snapshot(book, continuity, skipped));
         let elapsed = began.elapsed();
         let left = self.store.get_fuel().unwrap_or(0);
         let cost = Cost { fuel: fuel - left.min(fuel), elapsed };
@@ -244,7 +243,11 @@ impl Instance {
         if dropped > self.log_dropped {
             // Told on the 1st, 2nd, 4th, 8th ... dropped line, so that a flood of lines doesn't become a flood of warnings.
             if dropped.ilog2() != self.log_dropped.checked_ilog2().unwrap_or(u32::MAX) {
-                tracing::warn!(plugin = self.store.data().label.as_str(), dropped, "log lines over the limit of {LOG_LINES} a call were dropped");
+                tracing::warn!(
+                    plugin = self.store.data().label.as_str(),
+                    dropped,
+                    "log lines over the limit of {LOG_LINES} a call were dropped"
+                );
             }
             self.log_dropped = dropped;
         }
@@ -257,9 +260,6 @@ impl StateFunctions {
         let interface = instance.get_export_index(&mut *store, None, contract::STATE_INTERFACE)?;
         let save = instance.get_export_index(&mut *store, Some(&interface), "save")?;
         let restore = instance.get_export_index(&mut *store, Some(&interface), "restore")?;
-        Some(Self {
-            save: instance.get_typed_func(&mut *store, save).ok()?,
-            restore: instance.get_typed_func(&mut *store, restore).ok()?,
-        })
+        Some(Self { save: instance.get_typed_func(&mut *store, save).ok()?, restore: instance.get_typed_func(&mut *store, restore).ok()? })
     }
 }

@@ -24,7 +24,7 @@ pub const SHARED_FIELDS: [&str; 11] = [
 ];
 
 /// Names that the host itself writes for each plugin, as `{plugin}.{name}`.
-pub const HOST_FIELDS: [&str; 4] = ["time", "sequence", "status", "version"];
+const HOST_FIELDS: [&str; 4] = ["time", "sequence", "status", "version"];
 
 /// The name under which `field` of `plugin` is published.
 #[must_use]

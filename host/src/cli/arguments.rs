@@ -70,7 +70,13 @@ fn demo() -> Command {
                 .help("generated: a market made up by the simulator; okx: live OKX"),
         )
         .arg(path("replay", "FILE", "Play this recording instead, over and over").conflicts_with("feed"))
-        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).requires("replay").help("Stop the recording at its end instead of starting over"))
+        .arg(
+            Arg::new("once")
+                .long("once")
+                .action(ArgAction::SetTrue)
+                .requires("replay")
+                .help("Stop the recording at its end instead of starting over"),
+        )
         .arg(path("data", "DIR", "Folder of the demo's data [default: data/generated, data/okx or data/replay-NAME]"))
         .args(market_arguments())
 }
@@ -78,9 +84,17 @@ fn demo() -> Command {
 fn simulate() -> Command {
     Command::new("simulate")
         .about("Run an exchange on loopback that speaks OKX v5: a generated market or recordings")
-        .arg(Arg::new("listen").long("listen").value_name("HOST:PORT").default_value("127.0.0.1:8701").help("Where to listen; port 0: any free one"))
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("HOST:PORT")
+                .default_value("127.0.0.1:8701")
+                .help("Where to listen; port 0: any free one"),
+        )
         .arg(path("replay", "FILE", "Play recordings instead of a generated market").action(ArgAction::Append))
-        .arg(Arg::new("once").long("once").action(ArgAction::SetTrue).requires("replay").help("Play once and end, instead of starting over"))
+        .arg(
+            Arg::new("once").long("once").action(ArgAction::SetTrue).requires("replay").help("Play once and end, instead of starting over"),
+        )
         .arg(
             Arg::new("until-stdin-closes")
                 .long("until-stdin-closes")
@@ -94,10 +108,28 @@ fn simulate() -> Command {
 fn market_arguments() -> [Arg; 6] {
     [
         Arg::new("speed").long("speed").value_name("FACTOR").default_value("1").help("Pace of a recording: 1, 10, ... or max"),
-        Arg::new("rate").long("rate").value_name("FRAMES").default_value("usual").help("Frames a second of the generated market, over all pairs; usual: 9 a pair; max: as fast as they are read"),
-        Arg::new("shape").long("shape").value_name("SHAPE").default_value("natural").help("How the generated pairs' frames lie in time: natural, even or burst"),
-        Arg::new("seed").long("seed").value_name("NUMBER").default_value("1").value_parser(value_parser!(u64)).help("The same seed makes the same market"),
-        Arg::new("market-pairs").long("market-pairs").value_name("N").default_value("10").value_parser(value_parser!(u64).range(1..=10)).help("Pairs of the generated market"),
+        Arg::new("rate")
+            .long("rate")
+            .value_name("FRAMES")
+            .default_value("usual")
+            .help("Frames a second of the generated market, over all pairs; usual: 9 a pair; max: as fast as they are read"),
+        Arg::new("shape")
+            .long("shape")
+            .value_name("SHAPE")
+            .default_value("natural")
+            .help("How the generated pairs' frames lie in time: natural, even or burst"),
+        Arg::new("seed")
+            .long("seed")
+            .value_name("NUMBER")
+            .default_value("1")
+            .value_parser(value_parser!(u64))
+            .help("The same seed makes the same market"),
+        Arg::new("market-pairs")
+            .long("market-pairs")
+            .value_name("N")
+            .default_value("10")
+            .value_parser(value_parser!(u64).range(1..=10))
+            .help("Pairs of the generated market"),
         Arg::new("swaps").long("swaps").action(ArgAction::SetTrue).help("The generated market also has BTC-USDT-SWAP and BTC-USD-SWAP"),
     ]
 }

@@ -129,7 +129,8 @@ async fn run_all(
     let host = run::until_stopped(settings, words.clone(), stop, |host| {
         eprintln!(
             "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n",
-            host.addr, folder.display()
+            host.addr,
+            folder.display()
         );
     });
     let mut watched: Vec<_> = servers.iter_mut().map(|server| Box::pin(server.ended())).collect();

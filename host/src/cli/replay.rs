@@ -160,7 +160,8 @@ impl<'a> Replay<'a> {
                             Verdict::Applied(applied) if applied.kind != FrameKind::KeepAlive => {
                                 if kept.analysts.is_empty() {
                                     let instrument = known(&self.listed, &frame.instrument, &kept.tracked);
-                                    kept.analysts = self.plugins.iter().map(|p| Analyst::new(Arc::clone(p), Arc::clone(&instrument), "{}")).collect();
+                                    kept.analysts =
+                                        self.plugins.iter().map(|p| Analyst::new(Arc::clone(p), Arc::clone(&instrument), "{}")).collect();
                                 }
                                 let mut book = leadline_market::Book::empty();
                                 kept.tracked.fill(&applied, &mut book);
@@ -231,13 +232,33 @@ impl Summary {
     }
 
     fn print(&self, out: &mut impl Write, file: &Path, replay: &Replay<'_>) -> io::Result<()> {
-        writeln!(out, "{}: {} book frames, {} broken books, {} unreadable lines", file.display(), replay.frames, replay.breaks, replay.bad_lines)?;
+        writeln!(
+            out,
+            "{}: {} book frames, {} broken books, {} unreadable lines",
+            file.display(),
+            replay.frames,
+            replay.breaks,
+            replay.bad_lines
+        )?;
         writeln!(out, "{:<20} {:<24} {:<34} {:>8} {:>8} {:>10}", "plugin", "instrument", "readings", "µs p50", "µs p99", "fuel p99")?;
         for ((plugin, pair), row) in &self.rows {
             let outcomes: Vec<String> = row.outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
             let (us, fuel) = (&row.microseconds, &row.fuel);
-            writeln!(out, "{plugin:<20} {pair:<24} {:<34} {:>8} {:>8} {:>10}", outcomes.join(", "), us.value_at_quantile(0.5), us.value_at_quantile(0.99), fuel.value_at_quantile(0.99))?;
-            let shown: Vec<String> = row.last.fields.iter().filter(|(name, value)| analysis::SHARED_FIELDS.contains(&name.as_str()) && !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
+            writeln!(
+                out,
+                "{plugin:<20} {pair:<24} {:<34} {:>8} {:>8} {:>10}",
+                outcomes.join(", "),
+                us.value_at_quantile(0.5),
+                us.value_at_quantile(0.99),
+                fuel.value_at_quantile(0.99)
+            )?;
+            let shown: Vec<String> = row
+                .last
+                .fields
+                .iter()
+                .filter(|(name, value)| analysis::SHARED_FIELDS.contains(&name.as_str()) && !value.is_empty())
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             let status = row.last.outcome.status();
             writeln!(out, "    last: {}", if shown.is_empty() { status } else { shown.join(" ") })?;
         }

@@ -23,7 +23,12 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a host until `stop`, then prints its latencies. `started` is called once the page is there.
-pub(super) async fn until_stopped(settings: Settings, feed: String, stop: &CancellationToken, started: impl FnOnce(&Host)) -> anyhow::Result<()> {
+pub(super) async fn until_stopped(
+    settings: Settings,
+    feed: String,
+    stop: &CancellationToken,
+    started: impl FnOnce(&Host),
+) -> anyhow::Result<()> {
     let Some(host) = Host::start(settings, feed, stop).await? else { return Ok(()) };
     tracing::info!("page: http://{}", host.addr);
     started(&host);

@@ -20,7 +20,8 @@ const fn setting(name: &'static str, default: &'static str, value: &'static str,
 }
 
 /// Where Redis is.
-pub const REDIS_ADDR: Setting = setting("REDIS_ADDR", "localhost:6379", "HOST:PORT", "Redis server: host:port, redis://, rediss:// or unix:// address");
+pub const REDIS_ADDR: Setting =
+    setting("REDIS_ADDR", "localhost:6379", "HOST:PORT", "Redis server: host:port, redis://, rediss:// or unix:// address");
 /// The Redis password.
 pub const REDIS_PASSWORD: Setting =
     Setting { name: "REDIS_PASSWORD", default: "", value: "PASSWORD", help: "Redis password; empty: none", secret: true };
@@ -29,8 +30,12 @@ pub const REDIS_USERNAME: Setting = setting("REDIS_USERNAME", "", "NAME", "Redis
 /// The Redis database.
 pub const REDIS_DB: Setting = setting("REDIS_DB", "0", "NUMBER", "Redis database number");
 /// The Set of wanted pairs.
-pub const REDIS_TRADING_PAIRS_KEY: Setting =
-    setting("REDIS_TRADING_PAIRS_KEY", "config:trading_pairs", "KEY", "Redis Set of the pairs to analyse; SADD and SREM change it while the host runs");
+pub const REDIS_TRADING_PAIRS_KEY: Setting = setting(
+    "REDIS_TRADING_PAIRS_KEY",
+    "config:trading_pairs",
+    "KEY",
+    "Redis Set of the pairs to analyse; SADD and SREM change it while the host runs",
+);
 /// How often the Set is read.
 pub const TRADING_PAIRS_POLL_INTERVAL: Setting =
     setting("TRADING_PAIRS_POLL_INTERVAL", "20", "SECONDS", "How often the Set of pairs is read (1 to 3600)");
@@ -39,13 +44,15 @@ pub const TRADING_PAIRS_LIMIT: Setting = setting("TRADING_PAIRS_LIMIT", "10", "P
 /// The exchange's WebSocket.
 pub const OKX_WS_URL: Setting = setting("OKX_WS_URL", "wss://ws.okx.com:8443/ws/v5/public", "URL", "The exchange's public WebSocket");
 /// The exchange's REST address.
-pub const OKX_REST_URL: Setting = setting("OKX_REST_URL", "https://www.okx.com", "URL", "The exchange's REST address, for tick sizes; empty: don't ask");
+pub const OKX_REST_URL: Setting =
+    setting("OKX_REST_URL", "https://www.okx.com", "URL", "The exchange's REST address, for tick sizes; empty: don't ask");
 /// The channel.
 pub const OKX_CHANNEL: Setting = setting("OKX_CHANNEL", "books", "CHANNEL", "Order-book channel: books, books-l2-tbt or books50-l2-tbt");
 /// Where the components are.
 pub const PLUGIN_DIR: Setting = setting("PLUGIN_DIR", "target/plugins", "DIR", "Folder of analysis components (*.wasm)");
 /// Fuel a call.
-pub const PLUGIN_FUEL: Setting = setting("PLUGIN_FUEL", "20000000", "UNITS", "Fuel a plugin may use for one book; the same book costs the same everywhere");
+pub const PLUGIN_FUEL: Setting =
+    setting("PLUGIN_FUEL", "20000000", "UNITS", "Fuel a plugin may use for one book; the same book costs the same everywhere");
 /// Wall-clock time a call.
 pub const PLUGIN_DEADLINE_MS: Setting =
     setting("PLUGIN_DEADLINE_MS", "50", "MS", "Wall-clock time for one reading, then the call is stopped (1 to 10000)");
@@ -67,7 +74,8 @@ pub const API_WEB_DIR: Setting = setting("API_WEB_DIR", "web/dist", "DIR", "Fold
 /// Log form.
 pub const LOG_FORMAT: Setting = setting("LOG_FORMAT", "pretty", "pretty|json", "Form of the log on standard error");
 /// Log level.
-pub const LOG_LEVEL: Setting = setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
+pub const LOG_LEVEL: Setting =
+    setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
 pub const SETTINGS: [Setting; 21] = [
@@ -106,5 +114,10 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 /// The setting whose name is nearest, for a hint.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
-    SETTINGS.iter().map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name)).min().filter(|(distance, _)| *distance <= 5).map(|(_, name)| name)
+    SETTINGS
+        .iter()
+        .map(|setting| (strsim::damerau_levenshtein(name, setting.name), setting.name))
+        .min()
+        .filter(|(distance, _)| *distance <= 5)
+        .map(|(_, name)| name)
 }

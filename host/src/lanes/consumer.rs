@@ -163,11 +163,8 @@ impl Consumer {
             return;
         }
         let Some((bids, asks)) = frame.levels() else { return self.lost(place) };
-        let applied = if frame.keyframe {
-            place.book.apply_snapshot(&bids, &asks)
-        } else {
-            place.book.apply_update(&bids, &asks).map(|_| ())
-        };
+        let applied =
+            if frame.keyframe { place.book.apply_snapshot(&bids, &asks) } else { place.book.apply_update(&bids, &asks).map(|_| ()) };
         if let Err(error) = applied {
             tracing::warn!(pair = &*self.pair, "buffered lane: frame dropped: {error}");
             return self.lost(place);

@@ -87,7 +87,11 @@ impl Producer {
         let mut state = queue.lock();
         if state.frames.len() >= MAX_WAITING {
             self.monitor.counters.lane_dropped.add(state.frames.len() as u64);
-            tracing::warn!(pair = &*queue.pair, frames = state.frames.len(), "buffered lane: Redis took nothing for too long, waiting frames dropped");
+            tracing::warn!(
+                pair = &*queue.pair,
+                frames = state.frames.len(),
+                "buffered lane: Redis took nothing for too long, waiting frames dropped"
+            );
             state.frames.clear();
             state.generation += 1;
             state.since_keyframe = None;

@@ -93,7 +93,12 @@ impl PairFeed {
                     match end {
                         End::Stopped => break,
                         End::Refused { code, why } => {
-                            tracing::warn!(pair = &*self.pair, code, "the exchange refuses the pair: {why}; tried again in {} s", REFUSED_WAIT.as_secs());
+                            tracing::warn!(
+                                pair = &*self.pair,
+                                code,
+                                "the exchange refuses the pair: {why}; tried again in {} s",
+                                REFUSED_WAIT.as_secs()
+                            );
                             self.enter(PairState::Refused { code, why });
                             REFUSED_WAIT
                         }
@@ -147,6 +152,9 @@ async fn connect(url: &str) -> Result<Socket, String> {
     match tokio::time::timeout(CONNECT, tokio_tungstenite::connect_async_with_config(url, Some(config), true)).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(error)) => Err(format!("can't connect to {url}: {error}\nhint: check the network and OKX_WS_URL; the host keeps trying")),
-        Err(_) => Err(format!("can't connect to {url}: no answer within {} s\nhint: check the network and OKX_WS_URL; the host keeps trying", CONNECT.as_secs())),
+        Err(_) => Err(format!(
+            "can't connect to {url}: no answer within {} s\nhint: check the network and OKX_WS_URL; the host keeps trying",
+            CONNECT.as_secs()
+        )),
     }
 }

@@ -226,7 +226,11 @@ impl<'a> Session<'a> {
                         Verdict::Broken(why) => {
                             self.attempt += 1;
                             broken(self.feed, &why, self.attempt);
-                            let wait = if self.attempt == 1 { Duration::ZERO } else { Duration::from_secs(1 << self.attempt.min(5)).min(LONGEST_RESYNC_WAIT) };
+                            let wait = if self.attempt == 1 {
+                                Duration::ZERO
+                            } else {
+                                Duration::from_secs(1 << self.attempt.min(5)).min(LONGEST_RESYNC_WAIT)
+                            };
                             self.subscription = Subscription::Broken { again: Instant::now() + wait };
                             self.unwritten = false;
                         }
@@ -296,7 +300,10 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        tracing::warn!(pair = &*self.feed.pair, "no acknowledgement of the unsubscription after {UNSUBSCRIBE_TRIES} tries; removed all the same");
+        tracing::warn!(
+            pair = &*self.feed.pair,
+            "no acknowledgement of the unsubscription after {UNSUBSCRIBE_TRIES} tries; removed all the same"
+        );
     }
 
     fn write_book(&mut self) {

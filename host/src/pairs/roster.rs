@@ -62,7 +62,11 @@ impl Roster {
             let members = match wanted::read(&link, &self.settings.pairs.key).await {
                 Ok(members) => members,
                 Err(error) => {
-                    tracing::error!(key = self.settings.pairs.key, "the wanted pairs can't be read, {} stay as they are: {error}", names.len());
+                    tracing::error!(
+                        key = self.settings.pairs.key,
+                        "the wanted pairs can't be read, {} stay as they are: {error}",
+                        names.len()
+                    );
                     continue;
                 }
             };

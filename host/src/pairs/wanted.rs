@@ -33,7 +33,8 @@ pub async fn read(link: &Link, key: &str) -> Result<Vec<String>, LinkError> {
 #[must_use]
 pub fn choose(members: Vec<String>, running: &BTreeSet<String>, limit: usize) -> Wanted {
     let (good, bad): (Vec<String>, Vec<String>) = members.into_iter().partition(|member| valid_id(member));
-    let mut refused: Vec<String> = bad.iter().map(|name| name.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()).collect();
+    let mut refused: Vec<String> =
+        bad.iter().map(|name| name.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()).collect();
     refused.sort();
     let (mut first, mut others): (Vec<String>, Vec<String>) = good.into_iter().partition(|pair| running.contains(pair));
     first.sort();

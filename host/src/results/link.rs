@@ -164,8 +164,7 @@ impl Link {
             return self.away(error.to_string());
         }
         // What a server says while it starts, fails over or waits for its replicas.
-        const LATER: [&str; 9] =
-            ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "MISCONF"];
+        const LATER: [&str; 9] = ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "MISCONF"];
         let later = error.code().is_some_and(|code| LATER.contains(&code));
         LinkError::Refused { addr: self.addr.clone(), detail: error.to_string(), later }
     }

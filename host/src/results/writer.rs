@@ -153,7 +153,14 @@ impl Writer {
 }
 
 fn remove(pipeline: &mut Pipeline, pair: &str) {
-    for key in [keys::analysis(pair), keys::orderbook(pair), keys::feed(pair), keys::lane(pair), keys::lane_processing(pair), keys::lane_position(pair)] {
+    for key in [
+        keys::analysis(pair),
+        keys::orderbook(pair),
+        keys::feed(pair),
+        keys::lane(pair),
+        keys::lane_processing(pair),
+        keys::lane_position(pair),
+    ] {
         pipeline.del(key).ignore();
     }
 }

@@ -60,14 +60,7 @@ const OUTPUTS: [Declared; 7] = [
     ),
     ("trend", OutputKind::Ratio, "%/h", Some(-100.0), None, "Change of the index over an hour (Theil-Sen)"),
     ("trend_p", OutputKind::Ratio, "", Some(0.0), Some(1.0), "Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)"),
-    (
-        "baseline",
-        OutputKind::State,
-        "",
-        None,
-        None,
-        "What is usual: day (the last 24 hours) or hour_of_day (this time on 7 to 14 days)",
-    ),
+    ("baseline", OutputKind::State, "", None, None, "What is usual: day (the last 24 hours) or hour_of_day (this time on 7 to 14 days)"),
     ("baseline_age", OutputKind::Time, "min", Some(0.0), None, "Minutes of history behind the baseline"),
 ];
 
