@@ -3,6 +3,7 @@
 #
 # A plugin that doesn't build is named and leaves its old component in place; the others are built all the same.
 # Usage: scripts/build-plugins.sh [NAME...]   (default: every folder in plugins/)
+# LEADLINE_PLUGIN_OUT names another folder for the components, as for plugins that only tests need.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -52,9 +53,10 @@ else
     done
 fi
 
-mkdir -p "$TARGET/plugins"
+out="${LEADLINE_PLUGIN_OUT:-$TARGET/plugins}"
+mkdir -p "$out"
 for plugin in "${built[@]}"; do
-    "$tool" "$TARGET/wasm/$WASM_TARGET/plugin/$plugin.wasm" "$TARGET/plugins/$plugin.wasm" || broken+=("$plugin")
+    "$tool" "$TARGET/wasm/$WASM_TARGET/plugin/$plugin.wasm" "$out/$plugin.wasm" || broken+=("$plugin")
 done
 if [ ${#broken[@]} -gt 0 ]; then
     die "these plugins weren't built: ${broken[*]}; their old components, if any, stay" "scripts/build-plugins.sh ${broken[0]}   shows one alone"

@@ -15,7 +15,7 @@ if [ -n "${LEADLINE_URL:-}" ]; then exec node web/e2e/run.mjs; fi
 
 data="$(mktemp -d)"
 # The one place that knows how the demo is started.
-demo=("$TARGET/debug/leadline" demo --api-addr 127.0.0.1:0 --data "$data")
+demo=("$TARGET/debug/leadline" demo --api-addr 127.0.0.1:0 --redis-port 0 --data "$data")
 [ -x "${demo[0]}" ] || cargo build --quiet "${CARGO_FLAGS[@]}" -p leadline
 
 output="$data/demo.log"

@@ -1,1 +1,19 @@
-//! bench
+//! What the benches share: frames, books and components, made the same way on every machine.
+//!
+//! # Layout
+//!
+//! - [`market`]: frames of the generated market, and the books they make.
+//! - [`walk`]: books without end whose exchange time goes on, from a bounded number of them.
+//! - [`native`]: books and instruments as a plugin compiled natively is given them.
+//! - [`components`]: the plugins as components, behind the same door as in the host.
+//! - [`empty`]: the smallest component that keeps the contract, to measure what a call costs before any analysis.
+//! - [`interleaved`]: two ways of doing the same, timed in turn, so that their ratio survives a busy machine.
+//!
+//! The benches are `benches/*.rs`, one idea each; `peers/` compares the whole program with other stacks.
+
+pub mod components;
+pub mod empty;
+pub mod interleaved;
+pub mod market;
+pub mod native;
+pub mod walk;

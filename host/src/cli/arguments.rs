@@ -78,6 +78,13 @@ fn demo() -> Command {
                 .help("Stop the recording at its end instead of starting over"),
         )
         .arg(path("data", "DIR", "Folder of the demo's data [default: data/generated, data/okx or data/replay-NAME]"))
+        .arg(
+            Arg::new("redis-port")
+                .long("redis-port")
+                .value_name("PORT")
+                .value_parser(value_parser!(u16))
+                .help("Port of the demo's own Redis; 0: any free one [default: 6379, or any free one when that is taken]"),
+        )
         .args(market_arguments())
 }
 

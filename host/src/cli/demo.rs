@@ -84,7 +84,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             tracing::warn!("{} is taken by another program; the page gets a free port", settings.api.addr);
             settings.api.addr = "127.0.0.1:0".to_owned();
         }
-        let port = redis_port().await?;
+        let port = redis_port(matches.get_one::<u16>("redis-port").copied()).await?;
         let redis = child::redis(&folder.join("redis"), port).await?;
         let mut servers = vec![redis];
         settings.redis.addr = format!("127.0.0.1:{port}");
@@ -167,13 +167,18 @@ fn simulator_arguments(matches: &ArgMatches) -> Vec<String> {
     arguments
 }
 
-async fn redis_port() -> anyhow::Result<u16> {
-    if TcpListener::bind(("127.0.0.1", REDIS_PORT)).await.is_ok() {
-        return Ok(REDIS_PORT);
+/// The port that was asked for, or Redis's own, or any free one.
+async fn redis_port(asked: Option<u16>) -> anyhow::Result<u16> {
+    let port = asked.unwrap_or(REDIS_PORT);
+    match TcpListener::bind(("127.0.0.1", port)).await {
+        Ok(listener) => Ok(listener.local_addr()?.port()),
+        Err(error) if asked.is_some() => Err(error).with_context(|| format!("--redis-port {port} can't be used; 0 takes any free one")),
+        Err(_) => {
+            let free = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port")?.local_addr()?.port();
+            tracing::info!("port {REDIS_PORT} is taken; the demo's Redis gets port {free}");
+            Ok(free)
+        }
     }
-    let free = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port")?.local_addr()?.port();
-    tracing::info!("port {REDIS_PORT} is taken; the demo's Redis gets port {free}");
-    Ok(free)
 }
 
 /// Puts the feed's pairs into the wanted Set of a data folder that has none yet; one that has keeps its own.

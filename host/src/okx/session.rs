@@ -259,7 +259,11 @@ impl<'a> Session<'a> {
                 tracing::warn!(pair = &*pair, code = notice.code, "notice of the exchange: {}", notice.msg);
                 Ok(())
             }
-            Ok(Message::Pong | Message::ChannelConnCount(_) | Message::OtherEvent { .. } | Message::Other { .. }) => Ok(()),
+            Ok(Message::OtherEvent { event }) => {
+                tracing::debug!(pair = &*pair, event, "event of no use here");
+                Ok(())
+            }
+            Ok(Message::Pong | Message::ChannelConnCount(_) | Message::Other { .. }) => Ok(()),
             Err(error) => {
                 self.feed.monitor.counters.frames_invalid.add(1);
                 let start: String = String::from_utf8_lossy(&bytes[..bytes.len().min(120)]).into_owned();

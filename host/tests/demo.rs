@@ -1,0 +1,176 @@
+//! The main job as a user starts it: `leadline demo`, with its own Redis and exchange, until Ctrl-C.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use support::{components, free_port, program, recording, until};
+
+struct Demo {
+    child: Child,
+    redis_port: u16,
+    log: Arc<Mutex<String>>,
+    _data: tempfile::TempDir,
+}
+
+impl Demo {
+    fn start(arguments: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let redis_port = free_port();
+        let mut child = Command::new(program())
+            .arg("demo")
+            .args(["--redis-port", &redis_port.to_string(), "--api-addr", "127.0.0.1:0", "--data"])
+            .arg(data.path())
+            .arg("--plugin-dir")
+            .arg(components("plugins"))
+            .args(arguments)
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, kept) = (BufReader::new(child.stderr.take().expect("piped")), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = kept.lock().expect("whole");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { child, redis_port, log, _data: data }
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().expect("whole").clone()
+    }
+
+    /// What a script with nothing but redis-cli sees.
+    fn cli(&self, words: &[&str]) -> String {
+        let output = Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).args(words).output().expect("redis-cli is installed");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    fn field(&self, key: &str, field: &str) -> String {
+        self.cli(&["HGET", key, field])
+    }
+
+    fn signal(&self, signal: &str, pid: u32) -> bool {
+        Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status().expect("kill runs").success()
+    }
+
+    fn children(&self) -> Vec<u32> {
+        let list = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id())).unwrap_or_default();
+        list.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
+    }
+
+    /// Ctrl-C: it ends well, and so does every process it started.
+    async fn interrupt(mut self) -> String {
+        let children = self.children();
+        assert_eq!(children.len(), 2, "redis-server and the simulator");
+        assert!(self.signal("-INT", self.child.id()));
+        let mut code = None;
+        until("the demo ends", async || {
+            code = self.child.try_wait().expect("ours");
+            code.is_some()
+        })
+        .await;
+        assert!(code.expect("ended").success(), "{}", self.log());
+        for pid in children {
+            assert!(!self.signal("-0", pid), "process {pid} is still there");
+        }
+        self.log()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Only a failed test leaves it running; its servers end with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_generated_market_comes_to_live_readings_by_itself_and_ctrl_c_stops_everything() {
+    let demo = Demo::start(&["--market-pairs", "3"]);
+    until("every pair has its levels", async || {
+        ["BTC-USDT", "ETH-USDT", "SOL-USDT"].iter().all(|pair| !demo.field(&format!("analysis:{pair}"), "resistance_level_1").is_empty())
+    })
+    .await;
+    assert_eq!(demo.cli(&["SMEMBERS", "config:trading_pairs"]).lines().count(), 3);
+    let log = demo.interrupt().await;
+    for words in ["redis-cli -p", "HGETALL analysis:BTC-USDT", "http://127.0.0.1:", "Subscribed to ETH-USDT", "Unsubscribed from ETH-USDT", "memory lane", "buffered lane"] {
+        assert!(log.contains(words), "{words} isn't in: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_starts_over() {
+    let Some(file) = recording("okx_v5_books_20220513.ndjson") else { return };
+    // Five times as fast: its 10.8 s are over, and begin again, after 2.2 s.
+    let demo = Demo::start(&["--replay", file.to_str().expect("a plain path"), "--speed", "5"]);
+    until("the levels are there", async || !demo.field("analysis:BTC-USDT", "support_level_1").is_empty()).await;
+    until("the lanes are through", async || !demo.field("analysis:BTC-USDT", "liquidity.status").is_empty()).await;
+    let analysis = demo.cli(&["HGETALL", "analysis:BTC-USDT"]);
+    let fields: Vec<&str> = analysis.lines().step_by(2).collect();
+    for field in [
+        "instrument_id", "analysis_time", "support_level_1", "support_level_2", "resistance_level_1", "resistance_level_2", "large_buy_orders",
+        "large_sell_orders", "large_order_trend", "depth_anomaly_score", "depth_anomaly_alert", "liquidity_index", "liquidity_alert",
+    ] {
+        assert!(fields.contains(&field), "{field} of §14.2 is missing");
+    }
+    for (field, plugin) in [("depth_anomaly_score", "depth_anomaly"), ("liquidity_index", "liquidity")] {
+        assert_eq!(demo.field("analysis:BTC-USDT", field), "", "no number while it warms up");
+        let status = demo.field("analysis:BTC-USDT", &format!("{plugin}.status"));
+        assert!(status.starts_with("warming: ") && status.contains("left"), "{status}");
+    }
+    let price = demo.field("analysis:BTC-USDT", "support_level_1");
+    assert!(price.len() == 7 && price.as_bytes()[5] == b'.', "{price} isn't on the grid of 0.1");
+    let time = demo.field("analysis:BTC-USDT", "large_orders.time");
+    assert!(time.len() == 24 && time.ends_with('Z') && time.as_bytes()[19] == b'.', "{time} is no RFC 3339 with milliseconds");
+
+    until("the book is written", async || !demo.field("orderbook:BTC-USDT", "asks").is_empty()).await;
+    let asks: Vec<(String, String, String)> = serde_json::from_str(&demo.field("orderbook:BTC-USDT", "asks")).expect("JSON");
+    assert_eq!(asks.len(), 400);
+    assert!(asks.windows(2).all(|pair| pair[0].0.parse::<f64>().unwrap() < pair[1].0.parse::<f64>().unwrap()), "best first");
+    assert_eq!(demo.field("orderbook:BTC-USDT", "instrument_id"), "BTC-USDT");
+    assert!(demo.field("orderbook:BTC-USDT", "latest_timestamp").starts_with("2022-05-13T16:"));
+    assert!(demo.field("orderbook:BTC-USDT", "checksum").parse::<i32>().is_ok());
+
+    until("the host tells of itself", async || demo.field("system:monitoring", "avg_processing_latency").parse::<f64>().is_ok_and(|ms| ms > 0.0)).await;
+    assert_eq!((demo.field("system:monitoring", "websocket_connections"), demo.field("system:monitoring", "active_pairs")), ("3".to_owned(), "3".to_owned()));
+    let truth: u64 = demo.cli(&["INFO", "memory"]).lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()).expect("Redis says");
+    let told: u64 = demo.field("system:monitoring", "redis_memory_usage").parse().expect("bytes");
+    assert!(told > truth / 2 && told < truth * 2, "{told} of {truth}");
+    for field in ["influxdb_write_rate", "last_config_check", "subscription_changes"] {
+        assert!(!demo.field("system:monitoring", field).is_empty(), "{field}");
+    }
+    // A second snapshot and time going back: windows don't count the step, the feed goes on, no gap is made up.
+    let frames = || demo.field("feed:BTC-USDT", "frames").parse::<u64>().unwrap_or(0);
+    until("the recording starts over", async || frames() > 120).await;
+    assert_eq!(demo.field("feed:BTC-USDT", "gaps"), "0");
+    assert_eq!(demo.field("feed:BTC-USDT", "state"), "live");
+    demo.interrupt().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_whose_redis_dies_says_so_and_ends() {
+    let mut demo = Demo::start(&["--market-pairs", "1"]);
+    until("it runs", async || !demo.field("analysis:BTC-USDT", "support_level_1").is_empty()).await;
+    let redis = demo.children().into_iter().find(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("redis-server")));
+    assert!(demo.signal("-KILL", redis.expect("redis-server is a child")));
+    let mut code = None;
+    until("the demo ends", async || {
+        code = demo.child.try_wait().expect("ours");
+        code.is_some()
+    })
+    .await;
+    assert_eq!(code.expect("ended").code(), Some(2));
+    until("it says why", async || demo.log().contains("redis-server ended")).await;
+    assert!(demo.log().contains("hint:"), "{}", demo.log());
+}
