@@ -19,7 +19,9 @@ fn main() {
     let mut next = stream.iter().cycle();
     group.bench_function("parse, chain, apply", |b| {
         b.iter(|| {
-            let Ok(Message::Books([frame])) = decoder.decode(next.next().expect("a cycle").as_bytes()) else { unreachable!("a book frame") };
+            let Ok(Message::Books([frame])) = decoder.decode(next.next().expect("a cycle").as_bytes()) else {
+                unreachable!("a book frame")
+            };
             assert!(matches!(book.apply(frame), Verdict::Applied(_)));
         });
     });

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Leadline and the stack it replaces, in turn on one file of frames; prints one table with ratios.
 
-  bench/peers/run.py              everything: about 15 minutes
-  bench/peers/run.py --quick      short phases, no full-length run: about 5 minutes
+  bench/peers/run.py              about 12 minutes
+  bench/peers/run.py --whole      also the whole file at 100 frames a second: 8 minutes more
+  bench/peers/run.py --quick      short phases, no libraries: about 5 minutes
 
 The other stack (Python, Redis List, Bytewax) and its frame generator live in ${LEADLINE_SHARED}/baseline (default: ../shared beside the
 repository). Without it, only Leadline is measured, on its own generated market.
@@ -31,7 +32,8 @@ FRAMES = WARM + SUSTAINED + PACED + BURST
 
 def arguments():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--quick", action="store_true", help="short phases, no full-length run")
+    a.add_argument("--quick", action="store_true", help="short phases, no libraries")
+    a.add_argument("--whole", action="store_true", help="also the whole file at 100 frames a second, so that all windows fill")
     a.add_argument("--runs", type=int, default=3, help="runs of the host at 100 frames a second (default 3)")
     a.add_argument("--seconds", type=float, default=60, help="length of each (default 60)")
     a.add_argument("--load", type=float, default=0.7, help="wait until the load average of a minute is below this, 5 minutes at most")
@@ -119,6 +121,7 @@ def main():
         result["frames"] = FRAMES
         if not o.quick:
             result["libraries"] = libraries(baseline, frames)
+        if o.whole:
             say("host, 100 frames/s, the whole file: windows fill as they do in production")
             result["whole"] = host.paced(program, plugins, feed, pairs, FRAMES / 100 - 10)
     result["load_after"] = os.getloadavg()[0]

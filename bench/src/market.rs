@@ -14,8 +14,14 @@ const START_MS: u64 = 1_700_000_000_000;
 /// # Errors
 /// When the simulator refuses its options.
 pub fn stream(count: usize) -> anyhow::Result<Vec<String>> {
-    let options =
-        Generated { seed: 7, pairs: 1, rate: Rate::PerSecond(PER_SECOND), shape: Shape::Even, start_ms: Some(START_MS), ..Generated::default() };
+    let options = Generated {
+        seed: 7,
+        pairs: 1,
+        rate: Rate::PerSecond(PER_SECOND),
+        shape: Shape::Even,
+        start_ms: Some(START_MS),
+        ..Generated::default()
+    };
     Ok(frames(&options)?.take(count).collect())
 }
 

@@ -26,7 +26,8 @@ fn path(path: &Path) -> &str {
 /// A recording of the generated market: today's frames, with ids.
 fn generated(folder: &Path, frames: usize) -> std::path::PathBuf {
     let file = folder.join("generated.ndjson");
-    leadline_simulator::write_recording(&file, &Generated { pairs: 2, start_ms: Some(1_800_000_000_000), ..Generated::default() }, frames).expect("written");
+    leadline_simulator::write_recording(&file, &Generated { pairs: 2, start_ms: Some(1_800_000_000_000), ..Generated::default() }, frames)
+        .expect("written");
     file
 }
 
@@ -34,13 +35,17 @@ fn generated(folder: &Path, frames: usize) -> std::path::PathBuf {
 fn verify_prints_exactly_the_expected_lines_of_each_recording() {
     let Some(expected) = recording("expected.jsonl") else { return };
     let expected = std::fs::read_to_string(expected).expect("readable");
-    let mut files: Vec<String> = expected.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["file"].as_str().expect("a name").to_owned()).collect();
+    let mut files: Vec<String> = expected
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["file"].as_str().expect("a name").to_owned())
+        .collect();
     files.dedup();
     assert_eq!(files.len(), 5);
     for file in files {
         let Some(recorded) = recording(&file) else { return };
         let output = run(&["verify", path(&recorded)]);
-        let wanted: String = expected.lines().filter(|line| line.contains(&format!("\"file\":\"{file}\""))).map(|line| format!("{line}\n")).collect();
+        let wanted: String =
+            expected.lines().filter(|line| line.contains(&format!("\"file\":\"{file}\""))).map(|line| format!("{line}\n")).collect();
         assert_eq!(text(&output.stdout), wanted, "{file}");
         assert_eq!(output.status.code(), Some(0), "{file}: {}", text(&output.stderr));
     }
@@ -70,12 +75,21 @@ fn replay_finds_the_known_levels_and_says_warming_where_there_is_too_little() {
     let output = run(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let of = |plugin: &str| lines.iter().filter(|line| line["plugin"] == plugin && line["instrument"] == "BTC-USDT").cloned().collect::<Vec<_>>();
+    let of = |plugin: &str| {
+        lines.iter().filter(|line| line["plugin"] == plugin && line["instrument"] == "BTC-USDT").cloned().collect::<Vec<_>>()
+    };
     let number = |line: &Value, field: &str| line["fields"][field].as_str().unwrap().parse::<f64>();
 
     let levels = of("support_resistance");
     assert_eq!(levels.len(), 98);
-    let found = levels.iter().filter(|line| ["support_level_1", "support_level_2"].iter().any(|field| number(line, field).is_ok_and(|price| (30_199.0..=30_201.0).contains(&price)))).count();
+    let found = levels
+        .iter()
+        .filter(|line| {
+            ["support_level_1", "support_level_2"]
+                .iter()
+                .any(|field| number(line, field).is_ok_and(|price| (30_199.0..=30_201.0).contains(&price)))
+        })
+        .count();
     assert!(found >= 95, "30 200 is among the two supports on {found} of 98 frames");
     for line in of("large_orders") {
         for field in ["large_orders.large_buy_count", "large_orders.large_sell_count"] {
@@ -90,7 +104,10 @@ fn replay_finds_the_known_levels_and_says_warming_where_there_is_too_little() {
         }
     }
     let without_time = |output: &Output| {
-        text(&output.stdout).lines().map(|line| line.rsplit_once(",\"microseconds\"").expect("the last key").0.to_owned()).collect::<Vec<_>>()
+        text(&output.stdout)
+            .lines()
+            .map(|line| line.rsplit_once(",\"microseconds\"").expect("the last key").0.to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(without_time(&output), without_time(&run(&arguments)), "the same bytes twice");
     let table = run(&["replay", path(&file), "--plugin-dir", path(&plugins)]);
@@ -186,6 +203,11 @@ fn every_setting_stands_in_the_documentation_with_its_default() {
     for setting in leadline_host::config::SETTINGS {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{}`", setting.name)));
         let row = row.unwrap_or_else(|| panic!("{} has no row in docs/configuration.md", setting.name));
-        assert!(setting.default.is_empty() || row.contains(&format!("`{}`", setting.default)), "{}: default {} in: {row}", setting.name, setting.default);
+        assert!(
+            setting.default.is_empty() || row.contains(&format!("`{}`", setting.default)),
+            "{}: default {} in: {row}",
+            setting.name,
+            setting.default
+        );
     }
 }

@@ -51,7 +51,8 @@ impl Demo {
 
     /// What a script with nothing but redis-cli sees.
     fn cli(&self, words: &[&str]) -> String {
-        let output = Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).args(words).output().expect("redis-cli is installed");
+        let output =
+            Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).args(words).output().expect("redis-cli is installed");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
@@ -104,7 +105,15 @@ async fn the_generated_market_comes_to_live_readings_by_itself_and_ctrl_c_stops_
     .await;
     assert_eq!(demo.cli(&["SMEMBERS", "config:trading_pairs"]).lines().count(), 3);
     let log = demo.interrupt().await;
-    for words in ["redis-cli -p", "HGETALL analysis:BTC-USDT", "http://127.0.0.1:", "Subscribed to ETH-USDT", "Unsubscribed from ETH-USDT", "memory lane", "buffered lane"] {
+    for words in [
+        "redis-cli -p",
+        "HGETALL analysis:BTC-USDT",
+        "http://127.0.0.1:",
+        "Subscribed to ETH-USDT",
+        "Unsubscribed from ETH-USDT",
+        "memory lane",
+        "buffered lane",
+    ] {
         assert!(log.contains(words), "{words} isn't in: {log}");
     }
 }
@@ -119,8 +128,19 @@ async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_s
     let analysis = demo.cli(&["HGETALL", "analysis:BTC-USDT"]);
     let fields: Vec<&str> = analysis.lines().step_by(2).collect();
     for field in [
-        "instrument_id", "analysis_time", "support_level_1", "support_level_2", "resistance_level_1", "resistance_level_2", "large_buy_orders",
-        "large_sell_orders", "large_order_trend", "depth_anomaly_score", "depth_anomaly_alert", "liquidity_index", "liquidity_alert",
+        "instrument_id",
+        "analysis_time",
+        "support_level_1",
+        "support_level_2",
+        "resistance_level_1",
+        "resistance_level_2",
+        "large_buy_orders",
+        "large_sell_orders",
+        "large_order_trend",
+        "depth_anomaly_score",
+        "depth_anomaly_alert",
+        "liquidity_index",
+        "liquidity_alert",
     ] {
         assert!(fields.contains(&field), "{field} of §14.2 is missing");
     }
@@ -142,9 +162,16 @@ async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_s
     assert!(demo.field("orderbook:BTC-USDT", "latest_timestamp").starts_with("2022-05-13T16:"));
     assert!(demo.field("orderbook:BTC-USDT", "checksum").parse::<i32>().is_ok());
 
-    until("the host tells of itself", async || demo.field("system:monitoring", "avg_processing_latency").parse::<f64>().is_ok_and(|ms| ms > 0.0)).await;
-    assert_eq!((demo.field("system:monitoring", "websocket_connections"), demo.field("system:monitoring", "active_pairs")), ("3".to_owned(), "3".to_owned()));
-    let truth: u64 = demo.cli(&["INFO", "memory"]).lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()).expect("Redis says");
+    until("the host tells of itself", async || {
+        demo.field("system:monitoring", "avg_processing_latency").parse::<f64>().is_ok_and(|ms| ms > 0.0)
+    })
+    .await;
+    assert_eq!(
+        (demo.field("system:monitoring", "websocket_connections"), demo.field("system:monitoring", "active_pairs")),
+        ("3".to_owned(), "3".to_owned())
+    );
+    let truth: u64 =
+        demo.cli(&["INFO", "memory"]).lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()).expect("Redis says");
     let told: u64 = demo.field("system:monitoring", "redis_memory_usage").parse().expect("bytes");
     assert!(told > truth / 2 && told < truth * 2, "{told} of {truth}");
     for field in ["influxdb_write_rate", "last_config_check", "subscription_changes"] {
@@ -153,6 +180,7 @@ async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_s
     // A second snapshot and time going back: windows don't count the step, the feed goes on, no gap is made up.
     let frames = || demo.field("feed:BTC-USDT", "frames").parse::<u64>().unwrap_or(0);
     until("the recording starts over", async || frames() > 120).await;
+    until("it says so", async || demo.field("feed:BTC-USDT", "restarts") != "0" && demo.log().contains("restarted: ")).await;
     assert_eq!(demo.field("feed:BTC-USDT", "gaps"), "0");
     assert_eq!(demo.field("feed:BTC-USDT", "state"), "live");
     demo.interrupt().await;
@@ -162,7 +190,10 @@ async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_s
 async fn a_demo_whose_redis_dies_says_so_and_ends() {
     let mut demo = Demo::start(&["--market-pairs", "1"]);
     until("it runs", async || !demo.field("analysis:BTC-USDT", "support_level_1").is_empty()).await;
-    let redis = demo.children().into_iter().find(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("redis-server")));
+    let redis = demo
+        .children()
+        .into_iter()
+        .find(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("redis-server")));
     assert!(demo.signal("-KILL", redis.expect("redis-server is a child")));
     let mut code = None;
     until("the demo ends", async || {

@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 async fn host(redis: &Redis, exchange: &Exchange, more: &[(&str, &str)]) -> Host {
     redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
-    Host::start(settings(redis, &exchange.url, more), "test".to_owned(), &CancellationToken::new()).await.expect("it starts").expect("not stopped")
+    Host::start(settings(redis, &exchange.url, more), "test".to_owned(), &CancellationToken::new())
+        .await
+        .expect("it starts")
+        .expect("not stopped")
 }
 
 /// Waits until a field of `feed:BTC-USDT` has a value.
@@ -43,7 +46,11 @@ async fn nothing_is_published_from_a_broken_book_until_a_new_snapshot() {
     connection.expect(r#""op":"unsubscribe""#).await;
     connection.expect(r#""op":"subscribe""#).await;
     feed(&redis, "state", "resyncing").await;
-    assert!(redis.field("feed:BTC-USDT", "reason").await.contains("follows 16, the book is at 15"), "{}", redis.field("feed:BTC-USDT", "reason").await);
+    assert!(
+        redis.field("feed:BTC-USDT", "reason").await.contains("follows 16, the book is at 15"),
+        "{}",
+        redis.field("feed:BTC-USDT", "reason").await
+    );
     assert_eq!(redis.field("analysis:BTC-USDT", "large_orders.sequence").await, "15");
     connection.acknowledge("unsubscribe").await;
     connection.acknowledge("subscribe").await;
@@ -198,7 +205,8 @@ async fn redis_may_die_and_come_back_while_books_go_on() {
 async fn a_password_that_is_wrong_is_told_and_not_waited_for() {
     let (redis, exchange) = (Redis::start().await, Exchange::start().await);
     redis.ask::<String>(&["CONFIG", "SET", "requirepass", "right"]).await;
-    let started = Host::start(settings(&redis, &exchange.url, &[("REDIS_PASSWORD", "wrong")]), "test".to_owned(), &CancellationToken::new()).await;
+    let started =
+        Host::start(settings(&redis, &exchange.url, &[("REDIS_PASSWORD", "wrong")]), "test".to_owned(), &CancellationToken::new()).await;
     let told = started.err().expect("refused").to_string();
     assert!(told.contains("refuses") && !told.contains("wrong password: wrong"), "{told}");
 }

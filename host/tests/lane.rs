@@ -49,7 +49,8 @@ impl Run {
 
     /// Pushes frames `from..to` of the generated market into the List; answers the last sequence number.
     async fn push(&self, redis: &Redis, from: usize, to: usize) -> i64 {
-        let frames = leadline_simulator::frames(&Generated { pairs: 1, start_ms: Some(1_800_000_000_000), ..Generated::default() }).expect("a market");
+        let frames = leadline_simulator::frames(&Generated { pairs: 1, start_ms: Some(1_800_000_000_000), ..Generated::default() })
+            .expect("a market");
         let (mut decoder, mut tracked) = (Decoder::new(), TrackedBook::new());
         let queue = self.producer.queue(&"BTC-USDT".into());
         let before: i64 = redis.ask(&["LLEN", KEY]).await;
@@ -122,7 +123,9 @@ async fn what_a_dead_consumer_had_taken_is_finished_by_the_next_and_published_on
     let last = first.push(&redis, 0, 200).await;
     // A consumer that died after taking 60 frames, before it published: they stand in the processing List.
     for _ in 0..60 {
-        redis.ask::<String>(&["EVAL", "redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) return 'ok'", "2", KEY, &format!("{KEY}:processing")]).await;
+        redis
+            .ask::<String>(&["EVAL", "redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) return 'ok'", "2", KEY, &format!("{KEY}:processing")])
+            .await;
     }
     let second = Run::new(&redis, 2, LANE);
     let stop = CancellationToken::new();
@@ -131,7 +134,11 @@ async fn what_a_dead_consumer_had_taken_is_finished_by_the_next_and_published_on
     stop.cancel();
     consumer.await.expect("it ends");
     assert_eq!(second.monitor.counters.readings.get(), 400, "200 books, two plugins, none twice, none lost");
-    assert_eq!(second.monitor.latency.summary(leadline_host::analysis::LaneKind::Buffered).count, 0, "another run's clock measures nothing");
+    assert_eq!(
+        second.monitor.latency.summary(leadline_host::analysis::LaneKind::Buffered).count,
+        0,
+        "another run's clock measures nothing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +179,12 @@ async fn the_list_holds_a_keyframe_and_then_changes() {
     let run = Run::new(&redis, 1, Lane { keyframe_every: 10, max_frames: 1000 });
     run.push(&redis, 0, 31).await;
     let frames: Vec<Vec<u8>> = redis.ask(&["LRANGE", KEY, "0", "-1"]).await;
-    let keyframes: Vec<u64> =
-        frames.iter().rev().map(|bytes| LaneFrame::decode(bytes).expect("ours")).filter(|frame| frame.keyframe).map(|frame| frame.index).collect();
+    let keyframes: Vec<u64> = frames
+        .iter()
+        .rev()
+        .map(|bytes| LaneFrame::decode(bytes).expect("ours"))
+        .filter(|frame| frame.keyframe)
+        .map(|frame| frame.index)
+        .collect();
     assert_eq!(keyframes, [0, 10, 20, 30]);
 }

@@ -19,7 +19,15 @@ fn book(time_ms: u64) -> Book {
         sizes: (1..=50).map(f64::from).collect(),
         orders: vec![1; 50],
     };
-    Book { time_ms, sequence: Some(1), trust: Trust::Chain, continuity: Continuity::Continued, crossed: false, bids: side(-1.0), asks: side(1.0) }
+    Book {
+        time_ms,
+        sequence: Some(1),
+        trust: Trust::Chain,
+        continuity: Continuity::Continued,
+        crossed: false,
+        bids: side(-1.0),
+        asks: side(1.0),
+    }
 }
 
 fn call(book: &Book) -> Call<'_> {
@@ -109,7 +117,7 @@ fn fuel_ends_a_loop_at_the_same_place_and_the_clock_ends_what_fuel_would_let_run
     assert_eq!(fault(&short).0, "fuel");
     assert_eq!(short.cost.fuel, run(100_000, Duration::from_secs(5)).cost.fuel);
     let long = run(1_000_000_000_000, Duration::from_millis(20));
-    assert_eq!(fault(&long), ("deadline", "ran past its deadline of 20 ms"));
+    assert_eq!(fault(&long), ("deadline", "ran past its deadline: 20 ms were left for the call"));
     let opening = Analyst::new(misbehaving(Budget::default()), Arc::new(infer("OPENLOOP-USDT", 1, 0)), "{}").analyze(call(&book(1)));
     assert!(matches!(opening.expect("a fault").outcome, Outcome::Fault(_)), "an endless open is ended too");
 }

@@ -1,8 +1,8 @@
-//! What an instrument's id alone tells: `BTC-USDT` spot, `BTC-USD-SWAP` and `BTC-USD-220527` derivatives, `BTC-USD-220527-40000-C` an
+//! What an instrument's id, and at most its book, tell: `BTC-USDT` spot, `BTC-USD-SWAP` and `BTC-USD-220527` derivatives, `BTC-USD-220527-40000-C` an
 //! option.
 
 use crate::instrument::{Instrument, Kind, Source, State};
-use crate::{Decimal, MAX_SCALE};
+use crate::{Decimal, MAX_SCALE, OrderBook};
 
 /// Longest id of an instrument, in bytes. OKX's longest today have 24.
 pub const MAX_ID_LENGTH: usize = 64;
@@ -14,6 +14,12 @@ pub fn valid_id(id: &str) -> bool {
         && id
             .split('-')
             .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'))
+}
+
+/// An instrument as far as its id and its book tell: tick and lot are the finest step that stands in the book.
+pub fn infer_from(id: &str, book: &OrderBook) -> Instrument {
+    let size_scale = book.bids().iter().chain(book.asks().iter()).map(|level| level.size.scale()).max().unwrap_or(0);
+    infer(id, book.price_scale(), size_scale)
 }
 
 /// An instrument as far as its id tells, for where no listing is at hand. Tick and lot are one unit of the last of the digits seen

@@ -29,7 +29,7 @@
 //! - `counters`: what a tracked book has seen, in numbers.
 //! - `wire`: OKX frames: the scanner, the decoder and the messages.
 //! - `instrument`: what an instrument is; the exchange's listings.
-//! - `identifier`: what an instrument's id alone tells.
+//! - `identifier`: what an instrument's id, and at most its book, tell.
 
 mod book;
 mod columns;
@@ -46,7 +46,7 @@ pub use book::{BookError, MAX_LEVELS_A_SIDE, OrderBook, UpdateSummary};
 pub use columns::{Book, Columns, Continuity, Trust};
 pub use counters::Counters;
 pub use decimal::{Decimal, DecimalError, DecimalProblem, MAX_SCALE};
-pub use identifier::{MAX_ID_LENGTH, infer, valid_id};
+pub use identifier::{MAX_ID_LENGTH, infer, infer_from, valid_id};
 pub use instrument::{Instrument, Kind, Listing, ListingError, Source, State, parse_listing};
 pub use level::{Level, Side};
 pub use side::BookSide;

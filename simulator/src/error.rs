@@ -73,6 +73,6 @@ fn listen_hint(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::AddrInUse => "another program listens there; stop it, choose another port, or port 0 for any free one",
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one",
         std::io::ErrorKind::AddrNotAvailable => "this machine has no such address; use 127.0.0.1",
-        _ => "an address is HOST:PORT, for example 127.0.0.1:8901",
+        _ => "an address is HOST:PORT, for example 127.0.0.1:8701",
     }
 }

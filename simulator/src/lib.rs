@@ -14,7 +14,7 @@
 //! # async fn example() -> Result<(), leadline_simulator::SimulatorError> {
 //! use leadline_simulator::{Options, listen, serve};
 //!
-//! let listener = listen("127.0.0.1:8901").await?;
+//! let listener = listen("127.0.0.1:8701").await?;
 //! serve(listener, Options::default(), std::future::pending()).await
 //! # }
 //! ```

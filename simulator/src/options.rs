@@ -129,7 +129,7 @@ impl FromStr for Pace {
             ("original", _) => Ok(Self::Times(1.0)),
             ("max", _) => Ok(Self::Max),
             (_, Some(factor)) => Ok(Self::Times(factor)),
-            _ => Err(refused("pace", text, "neither a factor above 0 nor a word", "`original`, `max`, or a factor such as 10")),
+            _ => Err(refused("speed", text, "neither a factor above 0 nor a word", "`original`, `max`, or a factor such as 10")),
         }
     }
 }
@@ -191,7 +191,7 @@ impl Options {
                 Err(refused("files", "empty", "nothing to play", "name one recording or more"))
             }
             Served::Recorded(Recorded { pace: Pace::Times(factor), .. }) if !(factor.is_finite() && *factor > 0.0) => {
-                Err(refused("pace", factor, "no factor", "`original`, `max`, or a factor above 0"))
+                Err(refused("speed", factor, "no factor", "`original`, `max`, or a factor above 0"))
             }
             Served::Recorded(_) => Ok(()),
         }

@@ -121,7 +121,7 @@ pub enum Fault {
     #[error("used up its fuel of {0}")]
     Fuel(u64),
     /// The wall-clock time of the call ran out.
-    #[error("ran past its deadline of {0} ms")]
+    #[error("ran past its deadline: {0} ms were left for the call")]
     Deadline(u64),
     /// It asked for more memory than it may have.
     #[error("asked for more than its {0} bytes of memory")]

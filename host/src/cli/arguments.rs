@@ -41,7 +41,8 @@ pub fn command() -> Command {
                 .about("Run recorded books through the plugins, without Redis")
                 .long_about(
                     "Runs recorded books through the plugins, without Redis, as fast as it goes. Deterministic: the same recording and plugins give the \
-                     same lines, but for `microseconds`. Instruments are read from *.json or *.json.gz in a folder `instruments` beside the recording.",
+                     same lines, but for `microseconds`. Instruments are read from *.json or *.json.gz in a folder `instruments` beside the recording. \
+                     Exit code 0: all good; 1: a book broke or a line can't be read; 2: a file or a plugin can't be used.",
                 )
                 .arg(files("Recordings: one frame a line, as the exchange sent it"))
                 .arg(
@@ -117,6 +118,7 @@ fn market_arguments() -> [Arg; 6] {
         Arg::new("speed").long("speed").value_name("FACTOR").default_value("1").help("Pace of a recording: 1, 10, ... or max"),
         Arg::new("rate")
             .long("rate")
+            .allow_hyphen_values(true)
             .value_name("FRAMES")
             .default_value("usual")
             .help("Frames a second of the generated market, over all pairs; usual: 9 a pair; max: as fast as they are read"),

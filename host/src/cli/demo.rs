@@ -90,6 +90,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         settings.redis.addr = format!("127.0.0.1:{port}");
         settings.redis.password.clear();
         settings.redis.username.clear();
+        settings.redis.db = 0;
 
         let ran = run_all(matches, &feed, settings, &folder, pairs, &mut servers, &stop, port).await;
         // Last started, first stopped; Redis writes its data and goes last.
@@ -127,20 +128,25 @@ async fn run_all(
     let first = pairs.first().cloned().unwrap_or_else(|| "BTC-USDT".to_owned());
     let words = feed.words();
     let host = run::until_stopped(settings, words.clone(), stop, |host| {
-        eprintln!(
-            "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n",
+        logging::tell(&format!(
+            "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n\n",
             host.addr,
             folder.display()
-        );
+        ));
     });
+    tokio::pin!(host);
     let mut watched: Vec<_> = servers.iter_mut().map(|server| Box::pin(server.ended())).collect();
-    tokio::select! {
-        ran = host => ran,
-        (why, ..) = futures_util::future::select_all(watched.iter_mut()) => {
-            stop.cancel();
-            bail!("{why}\nhint: {}/redis/redis.log may say why", folder.display())
-        }
+    let (why, which, _) = tokio::select! {
+        ran = &mut host => return ran,
+        ended = futures_util::future::select_all(watched.iter_mut()) => ended,
+    };
+    stop.cancel();
+    host.await?;
+    // The simulator is the second server; with --once it ends by itself, and the demo with it.
+    if which == 1 && matches.get_flag("once") {
+        return Ok(());
     }
+    bail!("{why}\nhint: {}/redis/redis.log may say why", folder.display())
 }
 
 /// The demo's own arguments, handed on.

@@ -24,10 +24,14 @@ use std::process::ExitCode;
 
 use arguments::command;
 
+use crate::logging;
+
 /// Runs the program on its command line; what went wrong stands on standard error.
 #[must_use]
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
+    // One provider of cryptography for the whole program, said once; a second call would only find it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match matches.subcommand() {
         Some(("run", matches)) => run::main(matches),
         Some(("demo", matches)) => demo::main(matches),
@@ -38,10 +42,20 @@ pub fn main() -> ExitCode {
         _ => Ok(ExitCode::from(2)),
     };
     result.unwrap_or_else(|error| {
-        let text = format!("{error:#}");
-        eprintln!("error: {text}");
+        logging::tell(&format!("error: {}\n", told(&error)));
         ExitCode::from(2)
     })
+}
+
+/// An error with its causes, each said once: many of ours hold their cause's words already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// A runtime for commands that wait for networks: as many threads as the machine has cores.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use hdrhistogram::Histogram;
-use leadline_market::{BookChannel, Decoder, FrameKind, Instrument, Message, TrackedBook, Verdict, infer};
+use leadline_market::{BookChannel, Decoder, FrameKind, Instrument, Message, TrackedBook, Verdict, infer_from};
 use leadline_recording::{Recording, instruments_beside};
 use serde::Serialize;
 
@@ -199,9 +199,7 @@ fn known(listed: &BTreeMap<String, Arc<Instrument>>, id: &str, tracked: &Tracked
     if let Some(instrument) = listed.get(id) {
         return Arc::clone(instrument);
     }
-    let book = tracked.book();
-    let size_scale = book.bids().iter().chain(book.asks().iter()).map(|level| level.size.scale()).max().unwrap_or(0);
-    Arc::new(infer(id, book.price_scale(), size_scale))
+    Arc::new(infer_from(id, tracked.book()))
 }
 
 /// Readings counted, for a person.

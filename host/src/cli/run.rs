@@ -35,7 +35,7 @@ pub(super) async fn until_stopped(
     stop.cancelled().await;
     let monitor = std::sync::Arc::clone(&host.monitor);
     host.stop().await;
-    eprint!("{}", Host::latencies(&monitor));
+    logging::tell(&Host::latencies(&monitor));
     tracing::info!("stopped");
     Ok(())
 }

@@ -3,6 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::logging;
+
 /// A token that the first SIGINT or SIGTERM cancels.
 ///
 /// # Errors
@@ -18,7 +20,7 @@ pub(super) fn stop_token() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => {}
             }
             if count > 0 {
-                eprintln!("stopped at once");
+                logging::tell("stopped at once\n");
                 std::process::exit(130);
             }
             tracing::info!("stopping; once more stops at once");

@@ -16,7 +16,8 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let options = options(matches)?;
     let address = matches.get_one::<String>("listen").cloned().unwrap_or_default();
     let until_stdin_closes = matches.get_flag("until-stdin-closes");
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let stop = signals::stop_token()?;
         if until_stdin_closes {
             let stop = stop.clone();
@@ -34,7 +35,10 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         }
         serve(listener, options, async move { stop.cancelled().await }).await?;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A read of standard input may still be waiting on a thread of its own; nobody waits for it.
+    runtime.shutdown_background();
+    ended
 }
 
 /// What the command line asks of the simulator.

@@ -21,7 +21,7 @@ const fn setting(name: &'static str, default: &'static str, value: &'static str,
 
 /// Where Redis is.
 pub const REDIS_ADDR: Setting =
-    setting("REDIS_ADDR", "localhost:6379", "HOST:PORT", "Redis server: host:port, redis://, rediss:// or unix:// address");
+    setting("REDIS_ADDR", "localhost:6379", "HOST:PORT", "Redis server: host:port, or a redis:// or unix:// address");
 /// The Redis password.
 pub const REDIS_PASSWORD: Setting =
     Setting { name: "REDIS_PASSWORD", default: "", value: "PASSWORD", help: "Redis password; empty: none", secret: true };
@@ -103,7 +103,8 @@ pub const SETTINGS: [Setting; 21] = [
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 6] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
+pub const PREFIXES: [&str; 8] =
+    ["TRADING_PAIRS_", "OKX_WS_", "OKX_REST_", "OKX_CHANNEL", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
 
 /// The setting of a name.
 #[must_use]

@@ -87,13 +87,17 @@ impl Producer {
         let mut state = queue.lock();
         if state.frames.len() >= MAX_WAITING {
             self.monitor.counters.lane_dropped.add(state.frames.len() as u64);
-            tracing::warn!(
-                pair = &*queue.pair,
-                frames = state.frames.len(),
-                "buffered lane: Redis took nothing for too long, waiting frames dropped"
-            );
-            state.frames.clear();
             state.generation += 1;
+            // Told on the 1st, 2nd, 4th ... time; the counter tells of all.
+            if state.generation.is_power_of_two() {
+                tracing::warn!(
+                    pair = &*queue.pair,
+                    frames = state.frames.len(),
+                    overflows = state.generation,
+                    "buffered lane: Redis doesn't keep up, waiting frames dropped"
+                );
+            }
+            state.frames.clear();
             state.since_keyframe = None;
         }
         let head = Head {

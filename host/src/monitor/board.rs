@@ -50,6 +50,8 @@ pub struct PairStatus {
     pub gaps: u64,
     /// Snapshots asked for anew.
     pub resyncs: u64,
+    /// Books that followed none: a second snapshot, or exchange time that went back.
+    pub restarts: u64,
     /// When the last frame arrived.
     pub last_frame: Option<Arrival>,
 }
@@ -102,6 +104,7 @@ impl PairCell {
             frames: 0,
             gaps: 0,
             resyncs: 0,
+            restarts: 0,
             last_frame: None,
         };
         Self { pair: Arc::clone(pair), status: Mutex::new(status), readings: Mutex::default() }

@@ -72,6 +72,7 @@ impl PairFeed {
         }
         let seed = self.pair.bytes().fold(crate::clock::since_start(), |seed, byte| seed.rotate_left(7) ^ u64::from(byte));
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, seed);
+        let mut failures = 0;
         while !stop.is_cancelled() {
             self.enter(PairState::Connecting);
             let socket = tokio::select! {
@@ -81,10 +82,15 @@ impl PairFeed {
             let wait = match socket {
                 Err(error) => {
                     let wait = backoff.wait();
-                    tracing::warn!(pair = &*self.pair, retry_ms = wait.as_millis() as u64, "{error}");
+                    failures += 1_u64;
+                    // Told on the 1st, 2nd, 4th ... failure: the state says it all the time.
+                    if failures.is_power_of_two() {
+                        tracing::warn!(pair = &*self.pair, failures, retry_ms = wait.as_millis() as u64, "{error}");
+                    }
                     wait
                 }
                 Ok(socket) => {
+                    failures = 0;
                     let began = Instant::now();
                     let end = self.converse(socket, &stop).await;
                     if began.elapsed() >= HEALTHY {

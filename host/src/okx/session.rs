@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use leadline_market::wire::AckKind;
-use leadline_market::{Break, Decoder, FrameKind, Message, TrackedBook, Verdict, infer};
+use leadline_market::{BookFrame, Break, Continuity, Decoder, FrameKind, Message, TrackedBook, Verdict, infer_from};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ const RECOVERED: Duration = Duration::from_secs(60);
 const STATE_EVERY: Duration = Duration::from_secs(1);
 /// Errors about a subscription that another try can't mend.
 const REFUSALS: [&str; 4] = ["60008", "60011", "60018", "64003"];
+/// Frames taken before others get their turn.
+const IN_A_ROW: u64 = 16;
 /// Tries of an unsubscription, and the wait for each.
 const UNSUBSCRIBE_TRIES: u32 = 3;
 const UNSUBSCRIBE_WAIT: Duration = Duration::from_millis(700);
@@ -61,6 +63,8 @@ pub(super) struct Session<'a> {
     unwritten: bool,
     write_at: Instant,
     state_at: Instant,
+    /// Text frames so far.
+    in_a_row: u64,
     live_since: Option<Instant>,
 }
 
@@ -90,6 +94,7 @@ impl<'a> Session<'a> {
             unwritten: false,
             write_at: now,
             state_at: now,
+            in_a_row: 0,
             live_since: None,
         }
     }
@@ -118,6 +123,11 @@ impl<'a> Session<'a> {
                     self.pinged = false;
                     if let Err(end) = self.frame(text.as_bytes(), arrival) {
                         return end;
+                    }
+                    // A peer that sends without a pause must not keep this thread from the others' work.
+                    self.in_a_row += 1;
+                    if self.in_a_row.is_multiple_of(IN_A_ROW) {
+                        tokio::task::yield_now().await;
                     }
                 }
                 Some(Ok(tungstenite::Message::Binary(bytes))) => {
@@ -213,6 +223,9 @@ impl<'a> Session<'a> {
                                 let instrument = known_instrument(self.feed, &self.tracked);
                                 self.feed.router.update(&instrument, &self.tracked, &applied, frame, arrival);
                                 self.unwritten = true;
+                            }
+                            if applied.continuity == Continuity::Restarted {
+                                restarted(self.feed, frame);
                             }
                             on_board(self.feed, &self.tracked, &applied);
                             if !matches!(self.subscription, Subscription::Live) {
@@ -324,11 +337,27 @@ fn known_instrument(feed: &PairFeed, tracked: &TrackedBook) -> Arc<leadline_mark
     if let Some(known) = &*feed.instrument.borrow() {
         return Arc::clone(known);
     }
-    let book = tracked.book();
-    let size_scale = book.bids().iter().chain(book.asks().iter()).map(|level| level.size.scale()).max().unwrap_or(0);
-    let inferred = Arc::new(infer(&feed.pair, book.price_scale(), size_scale));
+    let inferred = Arc::new(infer_from(&feed.pair, tracked.book()));
     feed.instrument.send_replace(Some(Arc::clone(&inferred)));
     inferred
+}
+
+/// A book that follows none: the first one is no news; a second snapshot, or exchange time that went back, is.
+fn restarted(feed: &PairFeed, frame: &BookFrame) {
+    let mut status = feed.cell.status();
+    let Some(before) = status.time_ms else { return };
+    status.restarts += 1;
+    let back_ms = before.saturating_sub(frame.time_ms);
+    // Told on the 1st, 2nd, 4th ... time: a short recording played fast starts over many times a second.
+    if !status.restarts.is_power_of_two() {
+        return;
+    }
+    tracing::info!(
+        pair = &*feed.pair,
+        restarts = status.restarts,
+        back_ms,
+        "restarted: a second snapshot, or exchange time went back; windows don't count the step"
+    );
 }
 
 fn on_board(feed: &PairFeed, tracked: &TrackedBook, applied: &leadline_market::Applied) {

@@ -58,6 +58,7 @@ impl Roster {
                 _ = tick.tick() => {}
                 () = stop.cancelled() => break,
             }
+            self.mend(&mut running);
             let names: BTreeSet<String> = running.keys().cloned().collect();
             let members = match wanted::read(&link, &self.settings.pairs.key).await {
                 Ok(members) => members,
@@ -96,6 +97,18 @@ impl Roster {
             let _ = pair.feed.await;
             pair.stop_consumer.cancel();
             let _ = pair.consumer.await;
+        }
+    }
+
+    /// Starts a pair anew whose tasks ended without being asked to: a fault of ours must not silence a pair for good.
+    fn mend(&self, running: &mut BTreeMap<String, Running>) {
+        for (name, pair) in running.iter_mut() {
+            if pair.feed.is_finished() || pair.consumer.is_finished() {
+                tracing::error!(pair = name, "the pair's task ended unasked, and is started anew");
+                pair.feed.abort();
+                pair.consumer.abort();
+                *pair = self.start(name);
+            }
         }
     }
 

@@ -82,6 +82,7 @@ impl PairStatus {
             ("frames", self.frames.to_string()),
             ("gaps", self.gaps.to_string()),
             ("resyncs", self.resyncs.to_string()),
+            ("restarts", self.restarts.to_string()),
         ]
     }
 }

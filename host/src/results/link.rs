@@ -20,7 +20,7 @@ const CALL: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LinkError {
     /// The address can't be understood.
-    #[error("REDIS_ADDR: {0}\nhint: host:port, redis://, rediss:// or unix:///path")]
+    #[error("REDIS_ADDR: {0}\nhint: host:port, redis://host:port or unix:///path")]
     Address(String),
     /// Nobody answers, or not in time.
     #[error("Redis at {addr} is not there: {detail}\nhint: start redis-server, or set REDIS_ADDR")]

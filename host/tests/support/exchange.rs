@@ -39,7 +39,10 @@ impl Exchange {
 
     /// The host's next connection.
     pub async fn connection(&self) -> Connection {
-        tokio::time::timeout(super::DEADLINE, async { self.connections.lock().await.recv().await }).await.expect("the host connects").expect("listening")
+        tokio::time::timeout(super::DEADLINE, async { self.connections.lock().await.recv().await })
+            .await
+            .expect("the host connects")
+            .expect("listening")
     }
 
     /// The host's next connection, subscribed.

@@ -1,5 +1,12 @@
 //! What the tests start: a real redis-server, the host, an exchange that says exactly what a test wants.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code, and each test uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code, and each test uses a part of it"
+)]
 
 pub mod exchange;
 
@@ -28,7 +35,8 @@ pub fn components(name: &str) -> PathBuf {
 
 /// A recording, or none with a line that says what is left out.
 pub fn recording(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("LEADLINE_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let shared =
+        std::env::var_os("LEADLINE_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let file = shared.join("data/okx").join(name);
     if file.is_file() {
         return Some(file);

@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     complete: CancellationToken,
 }
 
-/// Listens on an address such as `127.0.0.1:8901`; port 0 takes any free one.
+/// Listens on an address such as `127.0.0.1:8701`; port 0 takes any free one.
 ///
 /// # Errors
 /// [`SimulatorError::Listen`] where the port is taken or the address isn't this machine's.

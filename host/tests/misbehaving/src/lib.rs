@@ -2,7 +2,8 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "misbehaving is what it is for")]
 
 use leadline_plugin::{
-    Descriptor, Field, Instrument, Lane, Level, Notice, Outcome, Output, OutputKind, Plugin, Reading, Severity, Snapshot, Value, fields, log,
+    Descriptor, Field, Instrument, Lane, Level, Notice, Outcome, Output, OutputKind, Plugin, Reading, Severity, Snapshot, Value, fields,
+    log,
 };
 
 /// One misdeed an instrument.
