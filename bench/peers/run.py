@@ -115,7 +115,7 @@ def main():
     result["burst"] = [host.paced(program, plugins, ["--shape", "burst", "--rate", "100"], None, seconds) for _ in range(1 if o.quick else 2)]
     if file:
         say("host, as fast as it goes")
-        result["sustained"] = host.sustained(program, plugins, file, pairs, FRAMES)
+        result["sustained"], result["too_fast"] = host.sustained(program, plugins, file, pairs, FRAMES)
         result["replay_s"] = host.command(program, "replay", file, "--plugin-dir", plugins)
         result["verify_s"] = host.command(program, "verify", file)
         result["frames"] = FRAMES

@@ -63,7 +63,9 @@ def work(result):
     fast = f"{top['rate']:.0f} (CPU µs a frame then: {listed(top['cpu_us'])})" if top else "-"
     lines.append(f"| **Leadline** | {fast} | {listed(last['cpu_us'])} | {listed(last['rss_mb'])} |")
     if top:
-        lines.append(f"\nAs fast as it goes: {counted(top)}.")
+        lines.append(f"\nFastest pace at which nothing is lost, {top['speed']} times: {counted(top)}.")
+    if result.get("too_fast"):
+        lines.append(f"{result['too_fast']['speed']} times is too fast: {counted(result['too_fast'])}.")
     if "replay_s" in result:
         lines.append(f"`leadline replay`, four analyses, no Redis: {result['frames'] / result['replay_s']:.0f} frames/s. "
                      f"`leadline verify`: {result['verify_s'] / result['frames'] * 1e6:.2f} µs a frame, file and all.")

@@ -72,6 +72,9 @@ impl Host {
     pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let server = Server::listen(&settings.api).await?;
         let addr = server.addr()?;
+        if !addr.ip().is_loopback() {
+            tracing::warn!("API_ADDR {addr} can be reached from other machines, and nobody is asked for a name: keep it behind a gateway");
+        }
         let engine = Engine::new()?;
         // Compiling takes a second or so: off the threads that receive.
         let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);

@@ -30,8 +30,6 @@ use crate::logging;
 #[must_use]
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
-    // One provider of cryptography for the whole program, said once; a second call would only find it there.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match matches.subcommand() {
         Some(("run", matches)) => run::main(matches),
         Some(("demo", matches)) => demo::main(matches),

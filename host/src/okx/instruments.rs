@@ -41,6 +41,8 @@ impl Instruments {
     /// # Errors
     /// When no TLS can be set up.
     pub fn new(rest_url: Option<String>) -> Result<Self, reqwest::Error> {
+        // One provider of cryptography for HTTPS and WebSockets alike; a later call only finds it there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(TIMEOUT).user_agent(concat!("leadline/", env!("CARGO_PKG_VERSION"))).build()?;
         Ok(Self { client, rest_url })
     }

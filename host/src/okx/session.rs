@@ -63,7 +63,7 @@ pub(super) struct Session<'a> {
     unwritten: bool,
     write_at: Instant,
     state_at: Instant,
-    /// Text frames so far.
+    /// Frames so far.
     in_a_row: u64,
     live_since: Option<Instant>,
 }
@@ -117,11 +117,11 @@ impl<'a> Session<'a> {
                 () = tokio::time::sleep_until(wake_at) => continue,
             };
             let arrival = Arrival::now();
+            self.heard = Instant::now();
+            self.pinged = false;
             match next {
-                Some(Ok(tungstenite::Message::Text(text))) => {
-                    self.heard = Instant::now();
-                    self.pinged = false;
-                    if let Err(end) = self.frame(text.as_bytes(), arrival) {
+                Some(Ok(message @ (tungstenite::Message::Text(_) | tungstenite::Message::Binary(_)))) => {
+                    if let Err(end) = self.frame(&message.into_data(), arrival) {
                         return end;
                     }
                     // A peer that sends without a pause must not keep this thread from the others' work.
@@ -130,19 +130,13 @@ impl<'a> Session<'a> {
                         tokio::task::yield_now().await;
                     }
                 }
-                Some(Ok(tungstenite::Message::Binary(bytes))) => {
-                    self.heard = Instant::now();
-                    if let Err(end) = self.frame(&bytes, arrival) {
-                        return end;
-                    }
-                }
                 Some(Ok(tungstenite::Message::Close(reason))) => {
                     return End::Lost(reason.map_or_else(
                         || "closed by the exchange".to_owned(),
                         |frame| format!("closed by the exchange: {} {}", u16::from(frame.code), frame.reason.as_str()),
                     ));
                 }
-                Some(Ok(_)) => self.heard = Instant::now(),
+                Some(Ok(_)) => {}
                 Some(Err(error)) => return End::Lost(error.to_string()),
                 None => return End::Lost("closed without a word".to_owned()),
             }
