@@ -1,5 +1,5 @@
 //! From a frame to a verified book, and from the book to the columns that plugins read. 2 × 400 levels.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
 

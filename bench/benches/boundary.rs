@@ -1,7 +1,7 @@
 //! What a call into WebAssembly costs before any analysis, through the host's own door with fuel and epoch on: without levels, and
 //! with 2 × 400, which is what handing over the columns adds. The component does nothing and has next to no allocator; a plugin
 //! built with the SDK pays its allocator on top, which is part of its own figures.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::sync::Arc;
 

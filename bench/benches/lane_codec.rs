@@ -1,5 +1,5 @@
 //! A frame of the buffered lane, to bytes and back: a keyframe of 2 × 400 levels and an update of usual size.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
 

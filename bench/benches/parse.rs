@@ -1,7 +1,7 @@
 //! From the bytes of a `books` frame to its levels, beside two JSON libraries on the same bytes.
 //!
 //! The libraries stop at texts (or doubles); Leadline's decoder checks every number and keeps its digits.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
 

@@ -73,9 +73,8 @@ fn config() -> Config {
         // One memory is what a plugin needs. (Threads, the async runtime and garbage collection aren't even compiled in.)
         .wasm_multi_memory(false)
         .wasm_memory64(false)
-        // Instances are many (plugins x pairs) and small: reserve what the limit allows, not 4 GiB of address space each.
-        .memory_reservation(64 << 20)
-        .memory_reservation_for_growth(0)
+        // wasmtime's own reservation of 4 GiB of address space a memory stays: it costs no memory, and no access needs a bound check
+        // (15 % of support_resistance, measured). How far a memory may grow is the budget's business.
         // The message of a trap names the function, which is all an author needs; full backtraces cost time on each kill.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
     config
