@@ -11,10 +11,10 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit bench fmt clean
+.PHONY: help setup build plugins web run test e2e audit bench bench-peers fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  make run FEED=okx           live OKX instead of the generated market\n'
 	@printf '  make run REPLAY=file.ndjson a recording instead of the generated market\n'
 	@printf '  make run ARGS="..."         further flags for leadline demo\n'
@@ -46,6 +46,9 @@ audit: ## licences, sources and known vulnerabilities of the dependencies
 
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench
+
+bench-peers: build plugins ## Leadline beside the stack of the original design, on the same frames (12 minutes)
+	@python3 bench/peers/run.py
 
 fmt: ## format the Rust code
 	cargo fmt
