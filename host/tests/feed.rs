@@ -142,19 +142,23 @@ async fn a_pair_that_is_taken_away_leaves_no_numbers_and_comes_back_with_a_new_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_set_may_be_of_the_wrong_type_and_the_pairs_stay() {
+async fn a_wanted_key_of_the_wrong_type_leaves_the_pairs_as_they_are() {
     let (redis, exchange) = (Redis::start().await, Exchange::start().await);
     let host = host(&redis, &exchange, &[]).await;
     let mut connection = exchange.subscribed().await;
     connection.snapshot(10, 50).await;
     published(&redis, "10").await;
+    // Swapped in one step each, so that the host never sees an empty Set.
+    redis.ask::<String>(&["SET", "other", "no set"]).await;
+    redis.ask::<i64>(&["SADD", "good", "BTC-USDT"]).await;
+    redis.ask::<String>(&["RENAME", "other", "config:trading_pairs"]).await;
+    until("the host fails to read it", async || host.monitor.counters.redis_errors.get() > 0).await;
+    redis.ask::<String>(&["RENAME", "good", "config:trading_pairs"]).await;
     let checked = redis.field("system:monitoring", "last_config_check").await;
-    redis.ask::<i64>(&["DEL", "config:trading_pairs"]).await;
-    redis.ask::<String>(&["SET", "config:trading_pairs", "not a set"]).await;
-    // Whether the vanished key or the wrong one was read first is a matter of luck; a pair that went comes back with the Set.
-    redis.ask::<i64>(&["DEL", "config:trading_pairs"]).await;
-    redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
     until("the Set is read again", async || redis.field("system:monitoring", "last_config_check").await > checked).await;
+    connection.update(10, 11).await;
+    published(&redis, "11").await;
+    assert_eq!(host.monitor.counters.connects.get(), 1, "the pair's connection was never given up");
     feed(&redis, "state", "live").await;
     host.stop().await;
 }

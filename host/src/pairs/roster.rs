@@ -63,6 +63,7 @@ impl Roster {
             let members = match wanted::read(&link, &self.settings.pairs.key).await {
                 Ok(members) => members,
                 Err(error) => {
+                    self.monitor.counters.redis_errors.add(1);
                     tracing::error!(
                         key = self.settings.pairs.key,
                         "the wanted pairs can't be read, {} stay as they are: {error}",
