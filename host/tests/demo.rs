@@ -4,7 +4,6 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -23,12 +22,12 @@ impl Demo {
         let redis_port = free_port();
         let mut child = Command::new(program())
             .arg("demo")
-            .args(["--redis-port", &redis_port.to_string(), "--api-addr", "127.0.0.1:0", "--data"])
-            .arg(data.path())
+            // A relative folder, as the default ones are.
+            .args(["--redis-port", &redis_port.to_string(), "--api-addr", "127.0.0.1:0", "--data", "data/demo"])
             .arg("--plugin-dir")
             .arg(components("plugins"))
             .args(arguments)
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .current_dir(data.path())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -54,6 +54,8 @@ impl Server {
 /// Starts a redis-server on a folder, with append-only file and snapshots; the folder's earlier data is read.
 pub(super) async fn redis(folder: &Path, port: u16) -> anyhow::Result<Server> {
     std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    // redis-server moves into its folder before it opens its log: a relative path would be looked for inside it.
+    let folder = folder.canonicalize().with_context(|| format!("can't find {}", folder.display()))?;
     let log = folder.join("redis.log");
     let port_text = port.to_string();
     // The parent's death, however sudden, ends the server too; where there is no setpriv, the next demo tells of what is left.
@@ -65,7 +67,7 @@ pub(super) async fn redis(folder: &Path, port: u16) -> anyhow::Result<Server> {
         .args(["--port", &port_text, "--bind", "127.0.0.1", "--daemonize", "no"])
         .args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", "300 100 60 100000"])
         .arg("--dir")
-        .arg(folder)
+        .arg(&folder)
         .arg("--logfile")
         .arg(&log)
         .stdin(Stdio::null())
