@@ -65,6 +65,8 @@ pub(super) struct Session<'a> {
     state_at: Instant,
     /// Frames so far.
     in_a_row: u64,
+    /// Events so far that this program has no use for.
+    unknown_events: u64,
     live_since: Option<Instant>,
 }
 
@@ -95,6 +97,7 @@ impl<'a> Session<'a> {
             write_at: now,
             state_at: now,
             in_a_row: 0,
+            unknown_events: 0,
             live_since: None,
         }
     }
@@ -267,7 +270,17 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Ok(Message::OtherEvent { event }) => {
-                tracing::debug!(pair = &*pair, event, "event of no use here");
+                self.unknown_events += 1;
+                // Told on the 1st, 2nd, 4th ... time.
+                if self.unknown_events.is_power_of_two() {
+                    let event: String = event.chars().take(60).collect();
+                    tracing::warn!(
+                        pair = &*pair,
+                        event,
+                        times = self.unknown_events,
+                        "the exchange sends an event that means nothing here; it is left aside"
+                    );
+                }
                 Ok(())
             }
             Ok(Message::Pong | Message::ChannelConnCount(_) | Message::Other { .. }) => Ok(()),
