@@ -238,12 +238,16 @@ proptest! {
         prop_assert_eq!(harness::deterministic::<LiquidityPlugin>(&instrument, "", &books), Ok(()));
         prop_assert_eq!(harness::survives_restore::<LiquidityPlugin>(&instrument, "", &books, cut.index(books.len())), Ok(()));
 
-        let pivot = 0.5 * (books[0].bids.prices[0] + books[0].asks.prices[0]);
+        // Each book about its own mid: about one fixed price the distances would move with the mid, and levels across the bands' edges.
+        let mirror = |book: &Snapshot| {
+            let mid = 0.5 * (book.bids.prices[0] + book.asks.prices[0]);
+            harness::mirrored(std::slice::from_ref(book), mid, instrument.kind)
+        };
         for (changed, tolerance) in [
             (harness::scaled_sizes(&books, factor), 1e-6),
             (harness::scaled_prices(&books, 4.0), 1e-6),
-            // In a mirror a buy's harmonic mean becomes a sell's, and distances from a moving mid aren't quite equal.
-            (harness::mirrored(&books, pivot, instrument.kind), 1.0),
+            // In a mirror a buy's harmonic mean becomes a sell's.
+            (books.iter().flat_map(mirror).collect(), 0.1),
         ] {
             let other = harness::readings::<LiquidityPlugin>(&instrument, "", &changed).unwrap();
             prop_assert!((index(last(&readings)) - index(last(&other))).abs() < tolerance);
