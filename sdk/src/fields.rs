@@ -1,6 +1,15 @@
-//! Short ways to write the fields and outcomes of a reading.
+//! Short ways to write the outputs, fields and outcomes of a plugin.
 
-use crate::{Field, Outcome, Reason, TickGrid, Value, format};
+use crate::{Field, Outcome, Output, OutputKind, Reason, TickGrid, Value, format};
+
+/// An output as one row of a plugin's table: name, kind, unit, lowest and highest value, summary.
+pub type Declared = (&'static str, OutputKind, &'static str, Option<f64>, Option<f64>, &'static str);
+
+/// The output that a row declares.
+#[must_use]
+pub fn output(&(name, kind, unit, low, high, summary): &Declared) -> Output {
+    Output { name: name.to_owned(), kind, unit: unit.to_owned(), low, high, summary: summary.to_owned() }
+}
 
 /// A field with a number of at most 10 significant digits; a number that isn't finite becomes [`Value::None`], since no output may be NaN or infinite.
 #[must_use]

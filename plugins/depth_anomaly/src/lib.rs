@@ -18,8 +18,8 @@ pub mod stream;
 use algorithm::{DepthAnomaly, Evidence, PROVISIONAL};
 use leadline_plugin::windows::saved;
 use leadline_plugin::{
-    Continuity, Depth, Descriptor, Field, Instrument, Lane, Outcome, Output, OutputKind, Parameters as _, Plugin, Reading, Snapshot, Value,
-    depth, fields, format,
+    Continuity, Depth, Descriptor, Field, Instrument, Lane, Outcome, OutputKind, Parameters as _, Plugin, Reading, Snapshot, Value, depth,
+    fields, format,
 };
 use parameters::Settings;
 use serde::{Deserialize, Serialize};
@@ -27,11 +27,8 @@ use serde::{Deserialize, Serialize};
 /// Shape of the saved state; raised whenever it changes.
 const FORMAT: u32 = 1;
 
-/// Name, kind, unit, lowest and highest value, summary.
-type Declared = (&'static str, OutputKind, &'static str, Option<f64>, Option<f64>, &'static str);
-
 /// The outputs in the order of the fields of a reading.
-const OUTPUTS: [Declared; 7] = [
+const OUTPUTS: [fields::Declared; 7] = [
     (
         "depth_anomaly_score",
         OutputKind::Score,
@@ -92,17 +89,7 @@ impl Plugin for DepthAnomalyPlugin {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: "Sudden withdrawals and surges of depth in three bands a side, against the last 15 minutes".to_owned(),
             lane: Lane::Buffered,
-            outputs: OUTPUTS
-                .iter()
-                .map(|&(name, kind, unit, low, high, summary)| Output {
-                    name: name.to_owned(),
-                    kind,
-                    unit: unit.to_owned(),
-                    low,
-                    high,
-                    summary: summary.to_owned(),
-                })
-                .collect(),
+            outputs: OUTPUTS.iter().map(fields::output).collect(),
             parameters: Settings::schema(),
         }
     }

@@ -5,10 +5,7 @@ use leadline_plugin::{Field, Output, OutputKind, TickGrid, fields, format};
 use crate::algorithm::LargeOrders;
 use crate::detection::{RANGES_BPS, SideOrders};
 
-/// Name, kind, unit, low, high, summary of every output, in order.
-type Row = (&'static str, OutputKind, &'static str, Option<f64>, Option<f64>, &'static str);
-
-const OUTPUTS: [Row; 12] = [
+const OUTPUTS: [fields::Declared; 12] = [
     ("large_buy_orders", OutputKind::Size, "base", Some(0.0), None, "Size of all large bid levels within 100 bps of mid"),
     ("large_sell_orders", OutputKind::Size, "base", Some(0.0), None, "Size of all large ask levels within 100 bps of mid"),
     ("large_order_trend", OutputKind::State, "", None, None, "Which way the large levels lean: bullish, bearish or neutral"),
@@ -36,7 +33,7 @@ const OUTPUTS: [Row; 12] = [
     ),
     ("large_levels", OutputKind::Other, "JSON", None, None, "The large levels of both sides, best first"),
 ];
-const DISTRIBUTION: Row = (
+const DISTRIBUTION: fields::Declared = (
     "distribution",
     OutputKind::Other,
     "JSON",
@@ -48,15 +45,7 @@ const DISTRIBUTION: Row = (
 /// The outputs, declared.
 #[must_use]
 pub fn outputs() -> Vec<Output> {
-    let row = |&(name, kind, unit, low, high, summary): &Row| Output {
-        name: name.to_owned(),
-        kind,
-        unit: unit.to_owned(),
-        low,
-        high,
-        summary: summary.to_owned(),
-    };
-    OUTPUTS.iter().chain([&DISTRIBUTION]).map(row).collect()
+    OUTPUTS.iter().chain([&DISTRIBUTION]).map(fields::output).collect()
 }
 
 /// The fields of a book that can't be judged: all of them, without a value.

@@ -25,8 +25,8 @@ use algorithm::{COMPLETE, Evidence, Liquidity, PROVISIONAL, Report};
 use baseline::Source;
 use leadline_plugin::windows::saved;
 use leadline_plugin::{
-    Continuity, Depth, Descriptor, Field, Instrument, Kind, Lane, Outcome, Output, OutputKind, Parameters as _, Plugin, Reading, Snapshot,
-    depth, fields, format,
+    Continuity, Depth, Descriptor, Field, Instrument, Kind, Lane, Outcome, OutputKind, Parameters as _, Plugin, Reading, Snapshot, depth,
+    fields, format,
 };
 use parameters::Settings;
 use serde::{Deserialize, Serialize};
@@ -36,11 +36,8 @@ pub use watch::LeftOut;
 /// Shape of the saved state; raised whenever it changes.
 const FORMAT: u32 = 1;
 
-/// Name, kind, unit, lowest and highest value, summary.
-type Declared = (&'static str, OutputKind, &'static str, Option<f64>, Option<f64>, &'static str);
-
 /// The outputs in the order of the fields of a reading.
-const OUTPUTS: [Declared; 7] = [
+const OUTPUTS: [fields::Declared; 7] = [
     (
         "liquidity_index",
         OutputKind::Score,
@@ -97,17 +94,7 @@ impl Plugin for LiquidityPlugin {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: "Spread, depth and cost of a round trip against the last 24 hours, as one index and its trend".to_owned(),
             lane: Lane::Buffered,
-            outputs: OUTPUTS
-                .iter()
-                .map(|&(name, kind, unit, low, high, summary)| Output {
-                    name: name.to_owned(),
-                    kind,
-                    unit: unit.to_owned(),
-                    low,
-                    high,
-                    summary: summary.to_owned(),
-                })
-                .collect(),
+            outputs: OUTPUTS.iter().map(fields::output).collect(),
             parameters: Settings::schema(),
         }
     }
