@@ -11,8 +11,8 @@ use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::Producer;
-use crate::monitor::{Monitor, latency::Summary, publish};
-use crate::okx::Instruments;
+use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
+use crate::okx::{Lines, Proxies, Rest};
 use crate::pairs::Roster;
 use crate::results::{Link, LinkError, Writer};
 
@@ -44,6 +44,7 @@ pub struct Host {
     pub monitor: Arc<Monitor>,
     crew: Crew,
     roster: JoinHandle<()>,
+    clock: JoinHandle<()>,
     sender: JoinHandle<()>,
     writer: JoinHandle<()>,
     publisher: JoinHandle<()>,
@@ -112,13 +113,16 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
+        let proxies = Arc::new(Proxies::from_env());
+        let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
             buffered: crew.buffered.clone(),
             producer: Arc::clone(&producer),
             writer: Arc::clone(&writer),
             lane_link: Arc::new(link()?),
-            instruments: Instruments::new(settings.okx.rest_url.clone())?,
+            lines: Lines::new(&settings.okx, Arc::clone(&proxies), Arc::clone(&monitor)),
+            rest: rest.clone(),
             monitor: Arc::clone(&monitor),
             settings: settings.clone(),
         };
@@ -127,7 +131,8 @@ impl Host {
         Ok(Some(Self {
             addr,
             crew,
-            roster: tokio::spawn(roster.run(link()?, stops.pairs.clone())),
+            roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
+            clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
             sender: tokio::spawn(producer.run(link()?, stops.writers.clone())),
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(Arc::clone(&monitor), desks, feed, stops.publisher.clone())),
@@ -141,6 +146,7 @@ impl Host {
     pub async fn stop(self) {
         self.stop.pairs.cancel();
         let _ = self.roster.await;
+        let _ = self.clock.await;
         // Plugin threads end once the last book is done; their readings go to the writer.
         let crew = self.crew;
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;

@@ -53,6 +53,7 @@ pub fn infer(id: &str, price_scale: u8, size_scale: u8) -> Instrument {
         lot_size: unit(size_scale),
         contract_value: 1.0,
         state: State::Live,
+        expires_ms: None,
         source: Source::Inferred,
     }
 }

@@ -32,6 +32,19 @@ impl Kind {
     }
 }
 
+impl State {
+    /// `live`, `suspend`, `preopen`, `expired` or `other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Suspend => "suspend",
+            Self::Preopen => "preopen",
+            Self::Expired => "expired",
+            Self::Other => "other",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())
@@ -83,6 +96,8 @@ pub struct Instrument {
     pub contract_value: f64,
     /// Whether it is traded.
     pub state: State,
+    /// When a future or an option expires, milliseconds since 1970.
+    pub expires_ms: Option<u64>,
     /// Where these facts are from.
     pub source: Source,
 }
@@ -145,6 +160,8 @@ struct Entry {
     uly: String,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    exp_time: String,
 }
 
 /// Reads an answer of `GET /api/v5/public/instruments`. Entries that can't be used are counted, not fatal.
@@ -199,6 +216,7 @@ fn instrument(entry: Entry) -> Option<Instrument> {
             "expired" => State::Expired,
             _ => State::Other,
         },
+        expires_ms: entry.exp_time.parse().ok(),
         source: Source::Listed,
         id: entry.inst_id,
     })

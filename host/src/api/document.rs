@@ -78,8 +78,8 @@ impl Document {
 }
 
 fn pair(cell: &PairCell) -> Pair {
-    let status = cell.status().clone();
     let readings = cell.readings().iter().map(|(plugin, reading)| (plugin.to_string(), view(reading))).collect();
+    let status = cell.status();
     Pair {
         instrument_id: cell.pair.to_string(),
         state: status.state.word(),

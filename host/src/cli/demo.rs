@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::ArgMatches;
@@ -15,7 +16,7 @@ use super::child::{self, Server};
 use super::{run, runtime, signals, simulate};
 use crate::config::{Settings, table};
 use crate::logging;
-use crate::okx::Instruments;
+use crate::okx::{Proxies, Rest};
 use crate::results::Link;
 
 /// Redis's own port, so that plain `redis-cli` finds the demo; if it is taken, any free one.
@@ -199,10 +200,10 @@ async fn wish(settings: &Settings, pairs: &[String]) -> anyhow::Result<()> {
 
 /// The pairs that the simulator's generated market lists.
 async fn market_pairs(settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let instruments = Instruments::new(settings.okx.rest_url.clone())?;
+    let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()))?;
     let mut pairs = Vec::new();
     for kind in ["SPOT", "SWAP"] {
-        pairs.extend(instruments.list(&format!("instType={kind}")).await?.into_iter().map(|instrument| instrument.id));
+        pairs.extend(rest.list(&format!("instType={kind}")).await?.into_iter().map(|instrument| instrument.id));
     }
     pairs.truncate(settings.pairs.limit);
     Ok(pairs)

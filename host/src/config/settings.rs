@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::source::{ConfigError, Given, Sources};
 use super::table::{self as t, Setting};
 use crate::analysis::Budget;
+use crate::okx::endpoint::ENDPOINTS;
+use crate::okx::{Endpoint, Pace};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -53,15 +55,25 @@ pub struct Pairs {
     pub limit: usize,
 }
 
-/// The exchange's addresses.
+/// The exchange: where it is, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct Okx {
     /// WebSocket URL.
     pub ws_url: String,
     /// REST address; none: don't ask.
     pub rest_url: Option<String>,
+    /// Demo trading: REST calls say so.
+    pub simulated: bool,
     /// Order-book channel.
     pub channel: String,
+    /// Most pairs that share a connection.
+    pub pairs_per_connection: usize,
+    /// How often a second connection takes over; none: never.
+    pub resync: Option<Duration>,
+    /// How often instruments are read again.
+    pub instruments_interval: Duration,
+    /// Times and limits that nobody sets but tests.
+    pub pace: Pace,
 }
 
 /// The plugins and what they may use.
@@ -119,14 +131,7 @@ impl Settings {
                 poll: Duration::from_secs(number(sources, t::TRADING_PAIRS_POLL_INTERVAL, 1..=3600)?),
                 limit: count(sources, t::TRADING_PAIRS_LIMIT, 1..=100)?,
             },
-            okx: Okx {
-                ws_url: url(sources, t::OKX_WS_URL, &["ws://", "wss://"])?,
-                rest_url: match sources.get(&t::OKX_REST_URL).value.as_str() {
-                    "" => None,
-                    _ => Some(url(sources, t::OKX_REST_URL, &["http://", "https://"])?.trim_end_matches('/').to_owned()),
-                },
-                channel: one_of(sources, t::OKX_CHANNEL, &["books", "books-l2-tbt", "books50-l2-tbt"])?,
-            },
+            okx: okx(sources)?,
             plugins: Plugins {
                 dir: filled(sources, t::PLUGIN_DIR)?.into(),
                 budget: Budget {
@@ -144,6 +149,29 @@ impl Settings {
             log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
         })
     }
+}
+
+fn okx(sources: &Sources) -> Result<Okx, ConfigError> {
+    let names = ENDPOINTS.map(|endpoint| endpoint.name);
+    let endpoint = Endpoint::named(&one_of(sources, t::OKX_ENDPOINT, &names)?).unwrap_or_default();
+    let given = |setting: Setting| Some(sources.get(&setting).value).filter(|value| !value.is_empty());
+    Ok(Okx {
+        ws_url: match given(t::OKX_WS_URL) {
+            None => endpoint.ws_url.to_owned(),
+            Some(_) => url(sources, t::OKX_WS_URL, &["ws://", "wss://"])?,
+        },
+        rest_url: match given(t::OKX_REST_URL).as_deref() {
+            None => Some(endpoint.rest_url.to_owned()),
+            Some("none") => None,
+            Some(_) => Some(url(sources, t::OKX_REST_URL, &["http://", "https://"])?.trim_end_matches('/').to_owned()),
+        },
+        simulated: endpoint.simulated,
+        channel: one_of(sources, t::OKX_CHANNEL, &["books", "books-l2-tbt", "books50-l2-tbt"])?,
+        pairs_per_connection: count(sources, t::OKX_PAIRS_PER_CONNECTION, 1..=30)?,
+        resync: Some(Duration::from_secs(number(sources, t::OKX_RESYNC_INTERVAL, 0..=86_400)?)).filter(|every| !every.is_zero()),
+        instruments_interval: Duration::from_secs(number(sources, t::OKX_INSTRUMENTS_INTERVAL, 1..=604_800)?),
+        pace: Pace::default(),
+    })
 }
 
 fn refused(setting: Setting, given: &Given, detail: impl Into<String>) -> ConfigError {

@@ -41,13 +41,28 @@ pub const TRADING_PAIRS_POLL_INTERVAL: Setting =
     setting("TRADING_PAIRS_POLL_INTERVAL", "20", "SECONDS", "How often the Set of pairs is read (1 to 3600)");
 /// How many pairs run.
 pub const TRADING_PAIRS_LIMIT: Setting = setting("TRADING_PAIRS_LIMIT", "10", "PAIRS", "Most pairs analysed at once (1 to 100)");
+/// The exchange's site.
+pub const OKX_ENDPOINT: Setting = setting("OKX_ENDPOINT", "global", "NAME", "OKX's site: global, eea, us or demo; sets both addresses");
 /// The exchange's WebSocket.
-pub const OKX_WS_URL: Setting = setting("OKX_WS_URL", "wss://ws.okx.com:8443/ws/v5/public", "URL", "The exchange's public WebSocket");
+pub const OKX_WS_URL: Setting = setting("OKX_WS_URL", "", "URL", "The exchange's public WebSocket; empty: that of OKX_ENDPOINT");
 /// The exchange's REST address.
 pub const OKX_REST_URL: Setting =
-    setting("OKX_REST_URL", "https://www.okx.com", "URL", "The exchange's REST address, for tick sizes; empty: don't ask");
+    setting("OKX_REST_URL", "", "URL", "The exchange's REST address, for tick sizes; empty: that of OKX_ENDPOINT; none: don't ask");
 /// The channel.
 pub const OKX_CHANNEL: Setting = setting("OKX_CHANNEL", "books", "CHANNEL", "Order-book channel: books, books-l2-tbt or books50-l2-tbt");
+/// Pairs that share a connection.
+pub const OKX_PAIRS_PER_CONNECTION: Setting =
+    setting("OKX_PAIRS_PER_CONNECTION", "1", "PAIRS", "Pairs that share a connection to the exchange (1 to 30)");
+/// Scheduled resynchronisation.
+pub const OKX_RESYNC_INTERVAL: Setting = setting(
+    "OKX_RESYNC_INTERVAL",
+    "3600",
+    "SECONDS",
+    "How often a second connection takes over, and the kept books are compared with the exchange's (0: never; else 1 to 86400)",
+);
+/// How often instruments are read again.
+pub const OKX_INSTRUMENTS_INTERVAL: Setting =
+    setting("OKX_INSTRUMENTS_INTERVAL", "86400", "SECONDS", "How often tick size, contract value and state are read again (1 to 604800)");
 /// Where the components are.
 pub const PLUGIN_DIR: Setting = setting("PLUGIN_DIR", "target/plugins", "DIR", "Folder of analysis components (*.wasm)");
 /// Fuel a call.
@@ -78,7 +93,7 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 25] = [
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
@@ -86,9 +101,13 @@ pub const SETTINGS: [Setting; 21] = [
     REDIS_TRADING_PAIRS_KEY,
     TRADING_PAIRS_POLL_INTERVAL,
     TRADING_PAIRS_LIMIT,
+    OKX_ENDPOINT,
     OKX_WS_URL,
     OKX_REST_URL,
     OKX_CHANNEL,
+    OKX_PAIRS_PER_CONNECTION,
+    OKX_RESYNC_INTERVAL,
+    OKX_INSTRUMENTS_INTERVAL,
     PLUGIN_DIR,
     PLUGIN_FUEL,
     PLUGIN_DEADLINE_MS,
@@ -103,8 +122,7 @@ pub const SETTINGS: [Setting; 21] = [
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 8] =
-    ["TRADING_PAIRS_", "OKX_WS_", "OKX_REST_", "OKX_CHANNEL", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
+pub const PREFIXES: [&str; 6] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
 
 /// The setting of a name.
 #[must_use]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use leadline_market::{Decimal, Trust};
 
+use super::figures::Figures;
 use crate::analysis::Reading;
 use crate::clock::{self, Arrival};
 use crate::pairs::PairState;
@@ -24,7 +25,7 @@ pub struct PairCell {
 }
 
 /// What is known of a pair's feed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PairStatus {
     /// Where it stands.
     pub state: PairState,
@@ -54,6 +55,20 @@ pub struct PairStatus {
     pub restarts: u64,
     /// When the last frame arrived.
     pub last_frame: Option<Arrival>,
+    /// Connections that have carried the pair.
+    pub connects: u64,
+    /// Those of them that followed a lost one.
+    pub reconnects: u64,
+    /// Times a new connection took the pair over without a gap.
+    pub joins: u64,
+    /// Times the kept book was compared with the exchange's own at the same sequence number.
+    pub audits: u64,
+    /// Audits that found the kept book wrong.
+    pub drift: u64,
+    /// When it was last compared, milliseconds since 1970.
+    pub audited_ms: Option<u64>,
+    /// Rates, sizes, delays, and how long the book was verified.
+    pub figures: Figures,
 }
 
 impl Board {
@@ -82,17 +97,17 @@ impl Board {
         }
     }
 
-    /// Pairs whose books are live.
+    /// Pairs whose books are verified and up to date.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.pairs().iter().filter(|cell| cell.status().state == PairState::Live).count()
+        self.pairs().iter().filter(|cell| cell.status().state.is_verified()).count()
     }
 }
 
 impl PairCell {
     fn new(pair: &Arc<str>) -> Self {
         let status = PairStatus {
-            state: PairState::Connecting,
+            state: PairState::Connecting { attempt: 0, why: None },
             since_ms: clock::unix_ms(),
             trust: None,
             crossed: false,
@@ -106,6 +121,13 @@ impl PairCell {
             resyncs: 0,
             restarts: 0,
             last_frame: None,
+            connects: 0,
+            reconnects: 0,
+            joins: 0,
+            audits: 0,
+            drift: 0,
+            audited_ms: None,
+            figures: Figures::new(),
         };
         Self { pair: Arc::clone(pair), status: Mutex::new(status), readings: Mutex::default() }
     }
@@ -126,6 +148,7 @@ impl PairCell {
         if status.state == state {
             return false;
         }
+        status.figures.verified(state.is_verified());
         status.state = state;
         status.since_ms = clock::unix_ms();
         true

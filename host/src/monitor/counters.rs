@@ -33,6 +33,16 @@ pub struct Counters {
     pub gaps: Counter,
     /// Snapshots asked for anew.
     pub resyncs: Counter,
+    /// Frames about pairs that nobody subscribed to on their connection.
+    pub frames_unrouted: Counter,
+    /// New connections that took a pair over from an old one.
+    pub joins: Counter,
+    /// Kept books compared with the exchange's own at the same sequence number.
+    pub audits: Counter,
+    /// Kept books that differed.
+    pub drift: Counter,
+    /// Tries to connect that failed.
+    pub connects_failed: Counter,
     /// Connections made.
     pub connects: Counter,
     /// Connections lost.

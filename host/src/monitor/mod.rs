@@ -5,13 +5,18 @@
 //! - [`counters`]: numbers that only grow.
 //! - [`latency`]: histograms from frame received to Redis acknowledged, by lane.
 //! - [`board`]: the state of each pair and its newest readings, for the page.
+//! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
+//! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
 pub mod counters;
+pub mod exchange_clock;
+pub mod figures;
 pub mod latency;
 pub mod publish;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use board::{Board, PairCell};
@@ -19,6 +24,32 @@ pub use counters::Counters;
 pub use latency::Latency;
 
 use crate::results::LinkError;
+
+/// The exchange's clock against this host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// The exchange's time less this host's, milliseconds.
+    pub offset_ms: i64,
+    /// It may be wrong by this much either way: half of the time the question took.
+    pub uncertainty_ms: u64,
+}
+
+impl ClockOffset {
+    /// Whether delays between the two clocks mean something: nothing shows that the clocks differ by more than 10 ms.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.offset_ms.unsigned_abs() <= self.uncertainty_ms.max(10)
+    }
+}
+
+/// What the wanted Set asks for and doesn't get.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotRun {
+    /// Pairs over the limit.
+    pub left_out: Vec<String>,
+    /// Members that are no instrument's name, shortened.
+    pub refused: Vec<String>,
+}
 
 /// Everything that is measured, shared by all parts.
 #[derive(Default)]
@@ -31,6 +62,10 @@ pub struct Monitor {
     pub board: Board,
     /// Connections to the exchange that are open now.
     pub connections: AtomicU64,
+    /// The exchange's clock against this host's, once it was asked.
+    pub exchange_clock: Mutex<Option<ClockOffset>>,
+    /// Wanted pairs over the limit, and members of the Set that are no instrument's name.
+    pub not_run: Mutex<NotRun>,
     /// When the wanted pairs were last read, milliseconds since 1970; 0: not yet.
     pub last_config_check_ms: AtomicU64,
     /// Bytes that Redis uses, as it said last; 0: it hasn't.

@@ -1,7 +1,7 @@
 //! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
     let ms = |us: u64| format!("{:.3}", us as f64 / 1000.0);
     let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
     let number = |n: u64| n.to_string();
+    let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let offset = *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
     vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
         ("active_pairs", monitor.board.live().to_string()),
@@ -34,6 +36,10 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
         ("influxdb_write_rate", "0".to_owned()),
         ("last_config_check", if checked == 0 { String::new() } else { clock::rfc3339(checked) }),
         ("subscription_changes", number(counters.subscription_changes.get())),
+        ("pairs_left_out", names(&not_run.left_out)),
+        ("pairs_refused", names(&not_run.refused)),
+        ("exchange_clock_offset_ms", offset.map_or_else(String::new, |clock| clock.offset_ms.to_string())),
+        ("exchange_clock_uncertainty_ms", offset.map_or_else(String::new, |clock| clock.uncertainty_ms.to_string())),
         ("time", clock::rfc3339(clock::unix_ms())),
         ("memory_lane_latency_p50_ms", measured(memory, memory.p50)),
         ("memory_lane_latency_p99_ms", measured(memory, memory.p99)),
@@ -47,7 +53,12 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
         ("frames_dropped", number(counters.frames_dropped.get())),
         ("gaps", number(counters.gaps.get())),
         ("resyncs", number(counters.resyncs.get())),
+        ("audits", number(counters.audits.get())),
+        ("drift", number(counters.drift.get())),
+        ("joins", number(counters.joins.get())),
+        ("frames_unrouted", number(counters.frames_unrouted.get())),
         ("connects", number(counters.connects.get())),
+        ("connects_failed", number(counters.connects_failed.get())),
         ("disconnects", number(counters.disconnects.get())),
         ("readings", number(counters.readings.get())),
         ("readings_superseded", number(counters.readings_superseded.get())),
@@ -56,6 +67,16 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
     ]
+}
+
+/// Names in a row, as many as a person reads.
+fn names(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut text = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(",");
+    if names.len() > MOST {
+        text.push_str(&format!(" and {} more", names.len() - MOST));
+    }
+    text
 }
 
 /// Writes the figures each second until `stop`, and once more then.

@@ -1,166 +1,281 @@
-//! One pair from connection to lanes, over and over until it is taken away.
+//! One pair's book and state, whatever connection its frames come by.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use leadline_market::Instrument;
-use tokio::net::TcpStream;
-use tokio::sync::watch;
+use leadline_market::{BookFrame, Continuity, FrameKind, TrackedBook, Verdict};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::instruments::Instruments;
-use super::session::{End, Session};
-use crate::config::settings;
-use crate::lanes::Router;
+use super::join::{Comparison, Join};
+use super::outlet::{Change, Outlet};
+use crate::clock::{self, Arrival};
 use crate::monitor::{Monitor, PairCell};
 use crate::pairs::PairState;
-use crate::results::{Writer, keys};
 
-/// Longest time for making a connection, TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Waits between tries.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A connection that lasted so long was a good one.
-const HEALTHY: Duration = Duration::from_secs(60);
-/// A pair that the exchange refuses is tried again this slowly.
-const REFUSED_WAIT: Duration = Duration::from_secs(60);
-/// Largest frame taken: a full snapshot has 27 KB.
-const MAX_FRAME: usize = 4 << 20;
+/// How often the figures of a pair are handed out when its state doesn't change.
+const STATE_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// The feed of one pair.
+/// A pair's kept book, its state and where both are shown.
 pub struct PairFeed {
     /// Its id.
     pub pair: Arc<str>,
-    /// Addresses and channel.
-    pub okx: settings::Okx,
-    /// Shortest time between two writes of the book.
-    pub orderbook_interval: Duration,
-    /// The lanes.
-    pub router: Router,
-    /// Told to the buffered lane's consumer once it is known.
-    pub instrument: watch::Sender<Option<Arc<Instrument>>>,
-    /// Whom to ask about the instrument.
-    pub instruments: Instruments,
-    /// Books and states into Redis.
-    pub writer: Arc<Writer>,
-    /// Counters.
-    pub monitor: Arc<Monitor>,
-    /// The pair on the board.
-    pub cell: Arc<PairCell>,
+    cell: Arc<PairCell>,
+    monitor: Arc<Monitor>,
+    outlet: Box<dyn Outlet>,
+    tracked: TrackedBook,
+    /// Breaks since the book last stayed valid for long.
+    attempt: u32,
+    /// Since when the book is valid.
+    valid_since: Option<Instant>,
+    /// When the first of these breaks was.
+    broken_ms: u64,
+    /// When the figures are handed out next.
+    state_at: Instant,
+    /// How long a book stays valid before its breaks are forgotten.
+    healthy: Duration,
+}
+
+/// What a frame did to the kept book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The book is valid.
+    Valid,
+    /// The book broke, for the how manieth time since it was last well.
+    Broken(u32),
+    /// There is no valid book to apply it to.
+    Dropped,
 }
 
 impl PairFeed {
-    /// Runs until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let listed = tokio::select! {
-            found = self.instruments.find(&self.pair) => found,
-            () = stop.cancelled() => return,
-        };
-        match listed {
-            Ok(instrument) => {
-                self.instrument.send_replace(Some(Arc::new(instrument)));
-            }
-            Err(error) => tracing::warn!(pair = &*self.pair, "tick size and contract value are inferred from the book: {error}"),
+    /// A feed without a book.
+    #[must_use]
+    pub fn new(pair: &Arc<str>, cell: Arc<PairCell>, monitor: Arc<Monitor>, outlet: Box<dyn Outlet>, healthy: Duration) -> Self {
+        Self {
+            pair: Arc::clone(pair),
+            cell,
+            monitor,
+            outlet,
+            tracked: TrackedBook::new(),
+            attempt: 0,
+            valid_since: None,
+            broken_ms: 0,
+            state_at: Instant::now(),
+            healthy,
         }
-        let seed = self.pair.bytes().fold(crate::clock::since_start(), |seed, byte| seed.rotate_left(7) ^ u64::from(byte));
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, seed);
-        let mut failures = 0;
-        while !stop.is_cancelled() {
-            self.enter(PairState::Connecting);
-            let socket = tokio::select! {
-                socket = connect(&self.okx.ws_url) => socket,
-                () = stop.cancelled() => break,
-            };
-            let wait = match socket {
-                Err(error) => {
-                    let wait = backoff.wait();
-                    failures += 1_u64;
-                    // Told on the 1st, 2nd, 4th ... failure: the state says it all the time.
-                    if failures.is_power_of_two() {
-                        tracing::warn!(pair = &*self.pair, failures, retry_ms = wait.as_millis() as u64, "{error}");
-                    }
-                    wait
-                }
-                Ok(socket) => {
-                    failures = 0;
-                    let began = Instant::now();
-                    let end = self.converse(socket, &stop).await;
-                    if began.elapsed() >= HEALTHY {
-                        backoff.reset();
-                    }
-                    match end {
-                        End::Stopped => break,
-                        End::Refused { code, why } => {
-                            tracing::warn!(
-                                pair = &*self.pair,
-                                code,
-                                "the exchange refuses the pair: {why}; tried again in {} s",
-                                REFUSED_WAIT.as_secs()
-                            );
-                            self.enter(PairState::Refused { code, why });
-                            REFUSED_WAIT
-                        }
-                        End::Lost(why) => {
-                            let wait = backoff.wait();
-                            tracing::warn!(pair = &*self.pair, retry_ms = wait.as_millis() as u64, "connection lost: {why}");
-                            wait
-                        }
-                    }
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => break,
-            }
-        }
-        self.enter(PairState::Stopped);
-        tracing::info!("Unsubscribed from {}", self.pair);
     }
 
-    async fn converse(&mut self, socket: Socket, stop: &CancellationToken) -> End {
-        self.monitor.counters.connects.add(1);
-        self.monitor.connections.fetch_add(1, Ordering::Relaxed);
-        let end = Session::new(self, socket).run(stop).await;
-        self.monitor.connections.fetch_sub(1, Ordering::Relaxed);
-        if !matches!(end, End::Stopped) {
-            self.monitor.counters.disconnects.add(1);
+    /// The kept book.
+    pub(super) fn tracked(&self) -> &TrackedBook {
+        &self.tracked
+    }
+
+    /// Breaks since the book last stayed valid for long.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The pair's place on the board.
+    pub(super) fn cell(&self) -> &PairCell {
+        &self.cell
+    }
+
+    /// Takes a frame of the stream that the pair goes by.
+    pub(super) fn frame(&mut self, frame: &BookFrame, bytes: &[u8], arrival: Arrival) -> Fate {
+        self.outlet.raw(bytes, arrival);
+        let verdict = self.tracked.apply(frame);
+        let applied = match verdict {
+            Verdict::Applied(applied) => applied,
+            Verdict::Broken(why) => {
+                self.count(frame, bytes, arrival);
+                self.monitor.counters.gaps.add(1);
+                self.broken(&why.to_string());
+                return Fate::Broken(self.attempt);
+            }
+            Verdict::Dropped => {
+                self.count(frame, bytes, arrival);
+                self.monitor.counters.frames_dropped.add(1);
+                return Fate::Dropped;
+            }
+        };
+        if applied.kind != FrameKind::KeepAlive {
+            self.outlet.change(&Change { tracked: &self.tracked, applied: &applied, frame, arrival });
         }
-        end
+        if applied.continuity == Continuity::Restarted {
+            self.restarted(frame);
+        }
+        let book = self.tracked.book();
+        let mut status = self.cell.status();
+        status.trust = Some(applied.trust);
+        status.crossed = applied.crossed;
+        status.time_ms = self.tracked.time_ms();
+        status.sequence = self.tracked.sequence();
+        status.best_bid = book.bids().best().map(|level| level.price);
+        status.best_ask = book.asks().best().map(|level| level.price);
+        status.levels = (book.bids().len(), book.asks().len());
+        note(&mut status, frame, bytes, arrival);
+        let live = status.state == PairState::Live;
+        drop(status);
+        if !live {
+            self.valid_since = Some(Instant::now());
+            self.enter(PairState::Live);
+        } else if self.attempt > 0 && self.valid_since.is_some_and(|since| since.elapsed() >= self.healthy) {
+            self.attempt = 0;
+        }
+        Fate::Valid
+    }
+
+    fn count(&self, frame: &BookFrame, bytes: &[u8], arrival: Arrival) {
+        note(&mut self.cell.status(), frame, bytes, arrival);
+    }
+
+    /// The book can't be trusted any more.
+    pub(super) fn broken(&mut self, why: &str) {
+        self.tracked.invalidate();
+        self.attempt += 1;
+        if self.attempt == 1 || self.broken_ms == 0 {
+            self.broken_ms = clock::unix_ms();
+        }
+        self.cell.status().gaps += 1;
+        tracing::warn!(
+            pair = &*self.pair,
+            attempt = self.attempt,
+            "the book is no longer valid: {why}; updates are dropped until a new snapshot"
+        );
+        self.enter(PairState::Resyncing { since_ms: self.broken_ms, attempt: self.attempt, why: why.to_owned() });
+    }
+
+    /// The connection is gone, and the book with it.
+    pub(super) fn lose(&mut self) {
+        self.tracked.invalidate();
+        self.valid_since = None;
+    }
+
+    /// Goes on from another stream that has met this one, or takes its place.
+    pub(super) fn adopt(&mut self, join: Join, comparison: &Comparison, why: &str) -> Fate {
+        let (snapshot, seen, held) = join.into_parts();
+        {
+            let mut status = self.cell.status();
+            status.joins += 1;
+            match comparison {
+                Comparison::Equal => {
+                    status.audits += 1;
+                    status.audited_ms = Some(clock::unix_ms());
+                }
+                Comparison::Different(_) => {
+                    status.audits += 1;
+                    status.drift += 1;
+                    status.audited_ms = Some(clock::unix_ms());
+                }
+                Comparison::Unaudited(_) => {}
+            }
+        }
+        self.monitor.counters.joins.add(1);
+        match comparison {
+            Comparison::Equal => {
+                self.monitor.counters.audits.add(1);
+                tracing::debug!(pair = &*self.pair, sequence = self.tracked.sequence(), why, "joined: the kept book equals the exchange's");
+            }
+            Comparison::Different(difference) => {
+                self.monitor.counters.audits.add(1);
+                self.monitor.counters.drift.add(1);
+                tracing::error!(
+                    pair = &*self.pair,
+                    levels = difference.levels,
+                    "drift: the kept book was not the exchange's at the same sequence number ({}); the exchange's is taken",
+                    difference.example
+                );
+            }
+            Comparison::Unaudited(reason) => {
+                tracing::info!(pair = &*self.pair, why, "the new connection takes over without a comparison: {reason}");
+            }
+        }
+        let mut fate = Fate::Valid;
+        if !matches!(comparison, Comparison::Equal) {
+            // As a second snapshot in mid-stream would: it replaces the book.
+            for one in &seen {
+                self.outlet.raw(&one.bytes, one.arrival);
+            }
+            let arrival = seen.last().map_or_else(Arrival::now, |one| one.arrival);
+            fate = self.replace(&snapshot, arrival);
+        }
+        for one in held {
+            fate = self.frame(&one.frame, &one.bytes, one.arrival);
+        }
+        fate
+    }
+
+    /// Replaces the kept book by one that another connection's frames made.
+    fn replace(&mut self, snapshot: &BookFrame, arrival: Arrival) -> Fate {
+        match self.tracked.apply(snapshot) {
+            Verdict::Applied(applied) => {
+                self.outlet.change(&Change { tracked: &self.tracked, applied: &applied, frame: snapshot, arrival });
+                if !matches!(self.cell.status().state, PairState::Live) {
+                    self.valid_since = Some(Instant::now());
+                    self.enter(PairState::Live);
+                }
+                Fate::Valid
+            }
+            Verdict::Broken(why) => {
+                self.broken(&why.to_string());
+                Fate::Broken(self.attempt)
+            }
+            Verdict::Dropped => Fate::Dropped,
+        }
+    }
+
+    /// A book that follows none: the first one is no news; a second snapshot, or exchange time that went back, is.
+    fn restarted(&self, frame: &BookFrame) {
+        let mut status = self.cell.status();
+        let Some(before) = status.time_ms else { return };
+        status.restarts += 1;
+        let (restarts, back_ms) = (status.restarts, before.saturating_sub(frame.time_ms));
+        drop(status);
+        // Told on the 1st, 2nd, 4th ... time: a short recording played fast starts over many times a second.
+        if restarts.is_power_of_two() {
+            tracing::info!(
+                pair = &*self.pair,
+                restarts,
+                back_ms,
+                "restarted: a second snapshot, or exchange time went back; windows don't count the step"
+            );
+        }
     }
 
     /// Moves the pair to another state: on the board, in Redis, in the log.
-    pub(super) fn enter(&self, state: PairState) {
+    pub(super) fn enter(&mut self, state: PairState) {
         let word = state.word();
+        if matches!(state, PairState::Live) && self.attempt > 0 {
+            tracing::info!(pair = &*self.pair, attempt = self.attempt, "the book is valid again");
+        }
         if self.cell.enter(state) {
             tracing::debug!(pair = &*self.pair, state = word, "state");
-            self.publish_state();
+            self.publish();
         }
     }
 
-    /// Writes `feed:{id}`.
-    pub(super) fn publish_state(&self) {
-        let fields = self.cell.status().fields(&self.pair);
-        self.writer.hash(keys::feed(&self.pair), fields);
+    fn publish(&mut self) {
+        self.outlet.state(&self.cell.status());
+    }
+
+    /// Does what is due by now; says when something will be.
+    pub(super) fn due(&mut self, now: Instant) -> Instant {
+        if now >= self.state_at {
+            self.publish();
+            self.state_at = now + STATE_EVERY;
+        }
+        self.outlet.due(&self.tracked, now).map_or(self.state_at, |at| at.min(self.state_at))
+    }
+
+    /// The pair is taken away.
+    pub(super) fn finish(mut self) {
+        self.outlet.finish(&self.tracked);
+        self.enter(PairState::Stopped);
+        tracing::info!("Unsubscribed from {}", self.pair);
     }
 }
 
-async fn connect(url: &str) -> Result<Socket, String> {
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
-    // No delay for small frames: a ping or a subscription must not wait for company.
-    match tokio::time::timeout(CONNECT, tokio_tungstenite::connect_async_with_config(url, Some(config), true)).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(format!("can't connect to {url}: {error}\nhint: check the network and OKX_WS_URL; the host keeps trying")),
-        Err(_) => Err(format!(
-            "can't connect to {url}: no answer within {} s\nhint: check the network and OKX_WS_URL; the host keeps trying",
-            CONNECT.as_secs()
-        )),
-    }
+fn note(status: &mut crate::monitor::board::PairStatus, frame: &BookFrame, bytes: &[u8], arrival: Arrival) {
+    status.frames += 1;
+    status.last_frame = Some(arrival);
+    status.figures.frame(bytes.len(), arrival, frame.time_ms);
 }

@@ -1,21 +1,24 @@
-//! The pairs that run: the wanted Set is read now and then, pairs are stopped and started to match it.
+//! The pairs that run: the wanted Set is read when it changes and now and then, pairs are stopped and started to match it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::wanted::{self, Wanted};
+use super::minder::Minder;
+use super::publisher::Publisher;
+use super::wanted::{self, Found, Wanted};
 use crate::analysis::{BufferedDesk, MemoryDesk};
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::{Consumer, Producer, Router};
-use crate::monitor::Monitor;
-use crate::okx::{Instruments, PairFeed};
-use crate::results::{Link, Writer};
+use crate::monitor::{Monitor, NotRun};
+use crate::okx::{Lines, PairFeed, Rest};
+use crate::results::{Link, LinkError, Writer};
 
 /// Everything a pair needs to run.
 pub struct Roster {
@@ -31,82 +34,142 @@ pub struct Roster {
     pub writer: Arc<Writer>,
     /// The consumers' connection, shared: their calls are short.
     pub lane_link: Arc<Link>,
+    /// The connections to the exchange.
+    pub lines: Arc<Lines>,
     /// Whom to ask about instruments.
-    pub instruments: Instruments,
+    pub rest: Rest,
     /// Counters and the board.
     pub monitor: Arc<Monitor>,
 }
 
 struct Running {
-    feed: JoinHandle<()>,
+    minder: JoinHandle<()>,
     consumer: JoinHandle<()>,
     /// Ends the feed first, so that what it received is still analysed.
-    stop_feed: CancellationToken,
+    stop_minder: CancellationToken,
     stop_consumer: CancellationToken,
 }
 
+/// What was said about the Set already.
+#[derive(Default)]
+struct Told {
+    wanted: Wanted,
+    any: bool,
+    /// The last error, while the Set can't be read.
+    error: Option<String>,
+    /// Which run of Redis answered last.
+    run: Option<String>,
+    /// The Set is missing from a Redis that started anew.
+    lost: bool,
+}
+
 impl Roster {
-    /// Keeps the pairs that run equal to the wanted ones until `stop`, then stops them all.
-    pub async fn run(self, link: Link, stop: CancellationToken) {
+    /// Keeps the pairs that run equal to the wanted ones until `stop`, then stops them all. `links`: one to read with, one to listen with.
+    pub async fn run(self, links: [Link; 2], stop: CancellationToken) {
+        let [link, listening] = links;
+        let key = self.settings.pairs.key.clone();
+        let bell = Arc::new(Notify::new());
+        let watching = tokio::spawn(wanted::watch(listening, key.clone(), Arc::clone(&bell), stop.clone()));
         let mut running: BTreeMap<String, Running> = BTreeMap::new();
         let mut tick = tokio::time::interval(self.settings.pairs.poll);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = Wanted::default();
-        let mut first = true;
+        let mut told = Told::default();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = bell.notified() => {}
                 () = stop.cancelled() => break,
             }
             self.mend(&mut running);
-            let names: BTreeSet<String> = running.keys().cloned().collect();
-            let members = match wanted::read(&link, &self.settings.pairs.key).await {
-                Ok(members) => members,
-                Err(error) => {
-                    self.monitor.counters.redis_errors.add(1);
-                    tracing::error!(
-                        key = self.settings.pairs.key,
-                        "the wanted pairs can't be read, {} stay as they are: {error}",
-                        names.len()
-                    );
-                    continue;
-                }
-            };
-            self.monitor.last_config_check_ms.store(clock::unix_ms(), Ordering::Relaxed);
-            let wanted = wanted::choose(members, &names, self.settings.pairs.limit);
-            self.tell(&wanted, &told, first);
-            let gone: Vec<String> = names.difference(&wanted.pairs).cloned().collect();
-            for pair in &gone {
-                if let Some(pair_running) = running.remove(pair) {
-                    self.take_away(pair, pair_running).await;
-                }
+            match wanted::read(&link, &key).await {
+                Ok(found) => self.follow(found, &mut running, &mut told).await,
+                Err(error) => self.unread(&error, running.len(), &mut told),
             }
-            for pair in wanted.pairs.difference(&names) {
-                running.insert(pair.clone(), self.start(pair));
-                if !first {
-                    self.monitor.counters.subscription_changes.add(1);
-                }
-            }
-            self.monitor.counters.subscription_changes.add(gone.len() as u64);
-            told = wanted;
-            first = false;
         }
         for pair in running.values() {
-            pair.stop_feed.cancel();
+            pair.stop_minder.cancel();
         }
         for (_, pair) in running {
-            let _ = pair.feed.await;
+            let _ = pair.minder.await;
             pair.stop_consumer.cancel();
             let _ = pair.consumer.await;
         }
+        let _ = watching.await;
+    }
+
+    /// Makes the pairs that run those that the Set asks for.
+    async fn follow(&self, found: Found, running: &mut BTreeMap<String, Running>, told: &mut Told) {
+        let key = &self.settings.pairs.key;
+        if told.error.take().is_some() {
+            tracing::info!(key, "the wanted pairs can be read again");
+        }
+        self.monitor.last_config_check_ms.store(clock::unix_ms(), Ordering::Relaxed);
+        let names: BTreeSet<String> = running.keys().cloned().collect();
+        if found.members.is_empty() {
+            let another = told.run.is_some() && found.run.is_some() && told.run != found.run;
+            if (another || told.lost) && !names.is_empty() {
+                // Nobody emptied it: it went with the server's data.
+                if !std::mem::replace(&mut told.lost, true) {
+                    tracing::error!(
+                        key,
+                        "Redis started anew without the wanted pairs; {} pairs go on as they are\nhint: redis-cli SADD {key} {}",
+                        names.len(),
+                        names.iter().cloned().collect::<Vec<_>>().join(" ")
+                    );
+                }
+                told.run = found.run;
+                return;
+            }
+        } else {
+            told.lost = false;
+        }
+        told.run = found.run.or(told.run.take());
+        let wanted = wanted::choose(found.members, &names, self.settings.pairs.limit);
+        self.tell(&wanted, told);
+        let gone: Vec<String> = names.difference(&wanted.pairs).cloned().collect();
+        let mut leaving = Vec::new();
+        for pair in &gone {
+            if let Some(pair_running) = running.remove(pair) {
+                leaving.push(self.take_away(pair, pair_running));
+            }
+        }
+        futures_util::future::join_all(leaving).await;
+        for pair in wanted.pairs.difference(&names) {
+            running.insert(pair.clone(), self.start(pair));
+            if told.any {
+                self.monitor.counters.subscription_changes.add(1);
+            }
+        }
+        self.monitor.counters.subscription_changes.add(gone.len() as u64);
+        told.wanted = wanted;
+        told.any = true;
+    }
+
+    /// The Set can't be read: told once for as long as the reason is the same.
+    fn unread(&self, error: &LinkError, pairs: usize, told: &mut Told) {
+        let key = &self.settings.pairs.key;
+        self.monitor.counters.redis_errors.add(1);
+        let text = error.to_string();
+        if told.error.as_ref() == Some(&text) {
+            return;
+        }
+        if text.contains("WRONGTYPE") {
+            tracing::error!(
+                key,
+                "the key of the wanted pairs holds no Set; {pairs} pairs stay as they are\nhint: redis-cli TYPE {key} says what it is; DEL {key} and SADD {key} BTC-USDT make it a Set"
+            );
+        } else {
+            tracing::error!(key, "the wanted pairs can't be read, {pairs} stay as they are: {error}");
+        }
+        told.error = Some(text);
     }
 
     /// Starts a pair anew whose tasks ended without being asked to: a fault of ours must not silence a pair for good.
     fn mend(&self, running: &mut BTreeMap<String, Running>) {
         for (name, pair) in running.iter_mut() {
-            if pair.feed.is_finished() || pair.consumer.is_finished() {
+            if pair.minder.is_finished() || pair.consumer.is_finished() {
                 tracing::error!(pair = name, "the pair's task ended unasked, and is started anew");
-                pair.feed.abort();
+                pair.stop_minder.cancel();
                 pair.consumer.abort();
                 *pair = self.start(name);
             }
@@ -114,33 +177,56 @@ impl Roster {
     }
 
     /// Says what changed about the wanted pairs, once.
-    fn tell(&self, wanted: &Wanted, told: &Wanted, first: bool) {
+    fn tell(&self, wanted: &Wanted, told: &Told) {
         let key = &self.settings.pairs.key;
-        if !wanted.left_out.is_empty() && wanted.left_out != told.left_out {
+        if !wanted.left_out.is_empty() && wanted.left_out != told.wanted.left_out {
             tracing::warn!(key, "more than {} pairs are wanted; left out: {}", self.settings.pairs.limit, wanted.left_out.join(", "));
         }
-        if !wanted.refused.is_empty() && wanted.refused != told.refused {
+        if !wanted.refused.is_empty() && wanted.refused != told.wanted.refused {
             tracing::warn!(key, "no instruments' names, left out: {:?}; names look like BTC-USDT", wanted.refused);
         }
-        if wanted.pairs.is_empty() && (first || !told.pairs.is_empty()) {
+        if wanted.pairs.is_empty() && !told.any {
             tracing::warn!("no pairs are wanted\nhint: redis-cli SADD {key} BTC-USDT");
+        } else if wanted.pairs.is_empty() && !told.wanted.pairs.is_empty() {
+            tracing::warn!(key, "the Set of wanted pairs was emptied or deleted: all pairs stop\nhint: redis-cli SADD {key} BTC-USDT");
         }
+        let mut not_run = self.monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner);
+        *not_run = NotRun { left_out: wanted.left_out.clone(), refused: wanted.refused.clone() };
     }
 
     fn start(&self, name: &str) -> Running {
         let pair: Arc<str> = Arc::from(name);
         let cell = self.monitor.board.add(&pair);
         let (instrument, known) = watch::channel(None);
-        let feed = PairFeed {
+        let feed = {
+            let (pair, cell, instrument) = (Arc::clone(&pair), Arc::clone(&cell), instrument.clone());
+            let (memory, producer) = (self.memory.clone(), Arc::clone(&self.producer));
+            let (writer, monitor) = (Arc::clone(&self.writer), Arc::clone(&self.monitor));
+            let (interval, healthy) = (self.settings.orderbook_interval, self.settings.okx.pace.healthy);
+            move || {
+                let publisher = Publisher {
+                    pair: Arc::clone(&pair),
+                    router: Router::new(&pair, memory.clone(), Arc::clone(&producer)),
+                    instrument: instrument.clone(),
+                    writer: Arc::clone(&writer),
+                    monitor: Arc::clone(&monitor),
+                    interval,
+                    unwritten: false,
+                    write_at: Instant::now(),
+                };
+                PairFeed::new(&pair, Arc::clone(&cell), Arc::clone(&monitor), Box::new(publisher), healthy)
+            }
+        };
+        let minder = Minder {
             pair: Arc::clone(&pair),
+            rest: self.rest.clone(),
+            lines: Arc::clone(&self.lines),
             okx: self.settings.okx.clone(),
-            orderbook_interval: self.settings.orderbook_interval,
-            router: Router::new(&pair, self.memory.clone(), Arc::clone(&self.producer)),
             instrument,
-            instruments: self.instruments.clone(),
-            writer: Arc::clone(&self.writer),
-            monitor: Arc::clone(&self.monitor),
             cell,
+            monitor: Arc::clone(&self.monitor),
+            writer: Arc::clone(&self.writer),
+            feed: Box::new(feed),
         };
         let consumer = Consumer {
             run: self.producer.run_id(),
@@ -151,19 +237,19 @@ impl Roster {
             monitor: Arc::clone(&self.monitor),
             pair,
         };
-        let (stop_feed, stop_consumer) = (CancellationToken::new(), CancellationToken::new());
+        let (stop_minder, stop_consumer) = (CancellationToken::new(), CancellationToken::new());
         Running {
-            feed: tokio::spawn(feed.run(stop_feed.clone())),
+            minder: tokio::spawn(minder.run(stop_minder.clone())),
             consumer: tokio::spawn(consumer.run(stop_consumer.clone())),
-            stop_feed,
+            stop_minder,
             stop_consumer,
         }
     }
 
     /// Stops a pair that is no longer wanted, and takes its numbers out of Redis.
     async fn take_away(&self, name: &str, running: Running) {
-        running.stop_feed.cancel();
-        let _ = running.feed.await;
+        running.stop_minder.cancel();
+        let _ = running.minder.await;
         running.stop_consumer.cancel();
         let _ = running.consumer.await;
         let pair: Arc<str> = Arc::from(name);

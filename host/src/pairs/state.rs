@@ -1,19 +1,26 @@
 //! The states of a pair: the one enum that the whole program reads.
 
 use crate::clock::rfc3339;
+use crate::monitor::ClockOffset;
 use crate::monitor::board::PairStatus;
+use crate::monitor::figures::{Delay, Report};
 use crate::results::hashes::sequence;
 
-/// Where a pair's feed stands. Only [`PairState::Live`] publishes.
+/// Where a pair's feed stands. Books are published while [`PairState::is_verified`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PairState {
     /// A connection is being made.
-    Connecting,
+    Connecting {
+        /// Tries that failed since the last connection.
+        attempt: u64,
+        /// What ended the last one, or made the last try fail.
+        why: Option<String>,
+    },
     /// Connected; waiting for the acknowledgement or the first snapshot.
     Subscribing,
     /// The book is verified and up to date.
     Live,
-    /// The book is verified, but something about the connection is not right.
+    /// The book is verified up to its last frame, but something about the connection is not right: another one is being made.
     Suspect {
         /// What.
         why: String,
@@ -43,7 +50,7 @@ impl PairState {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Connecting => "connecting",
+            Self::Connecting { .. } => "connecting",
             Self::Subscribing => "subscribing",
             Self::Live => "live",
             Self::Suspect { .. } => "suspect",
@@ -57,18 +64,29 @@ impl PairState {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match self {
+            Self::Connecting { attempt, why: Some(why) } if *attempt > 0 => Some(format!("{why} (try {})", attempt + 1)),
+            Self::Connecting { why, .. } => why.clone(),
             Self::Suspect { why } => Some(why.clone()),
             Self::Resyncing { attempt, why, .. } => Some(format!("{why} (try {attempt})")),
             Self::Refused { code, why } => Some(format!("{code}: {why}")),
-            Self::Connecting | Self::Subscribing | Self::Live | Self::Stopped => None,
+            Self::Subscribing | Self::Live | Self::Stopped => None,
         }
+    }
+
+    /// Whether the kept book is the exchange's, as far as its frames came.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        matches!(self, Self::Live | Self::Suspect { .. })
     }
 }
 
 impl PairStatus {
-    /// The fields of `feed:{id}`.
+    /// The fields of `feed:{id}`. `clock`: how the exchange's clock and this host's compare.
     #[must_use]
-    pub fn fields(&self, pair: &str) -> Vec<(&'static str, String)> {
+    pub fn fields(&self, pair: &str, clock: Option<ClockOffset>) -> Vec<(&'static str, String)> {
+        let text = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+        let time = |ms: Option<u64>| ms.map_or_else(String::new, rfc3339);
+        let Report { verified_since_ms, verified_share, frames_per_second, bytes_per_second, frame_bytes, delay } = self.figures.report();
         vec![
             ("instrument_id", pair.to_owned()),
             ("state", self.state.word().to_owned()),
@@ -77,12 +95,44 @@ impl PairStatus {
             ("trust", self.trust.map_or_else(String::new, |trust| trust.as_str().to_owned())),
             ("crossed", self.crossed.to_string()),
             ("sequence", sequence(self.sequence)),
-            ("exchange_time", self.time_ms.map_or_else(String::new, rfc3339)),
-            ("last_frame", self.last_frame.map_or_else(String::new, |arrival| rfc3339(arrival.unix_ms))),
-            ("frames", self.frames.to_string()),
+            ("exchange_time", time(self.time_ms)),
+            ("last_frame", time(self.last_frame.map(|arrival| arrival.unix_ms))),
+            ("last_frame_age_ms", text(self.last_frame.map(|arrival| ms(arrival.elapsed())))),
+            ("verified_since", time(verified_since_ms)),
+            ("verified_share_1h", verified_share.map_or_else(String::new, |share| format!("{share:.5}"))),
+            ("audits", self.audits.to_string()),
+            ("last_audit", time(self.audited_ms)),
+            ("drift", self.drift.to_string()),
             ("gaps", self.gaps.to_string()),
             ("resyncs", self.resyncs.to_string()),
             ("restarts", self.restarts.to_string()),
+            ("connects", self.connects.to_string()),
+            ("reconnects", self.reconnects.to_string()),
+            ("joins", self.joins.to_string()),
+            ("frames", self.frames.to_string()),
+            ("frames_per_second", format!("{frames_per_second:.1}")),
+            ("bytes_per_second", format!("{bytes_per_second:.0}")),
+            ("frame_bytes_p50", text(frame_bytes.map(|sizes| sizes.p50))),
+            ("frame_bytes_p99", text(frame_bytes.map(|sizes| sizes.p99))),
+            ("frame_bytes_max", text(frame_bytes.map(|sizes| sizes.max))),
+            ("delay_ms_p50", delay.map_or_else(String::new, |delay| delay.p50_ms.to_string())),
+            ("delay_ms_p99", delay.map_or_else(String::new, |delay| delay.p99_ms.to_string())),
+            ("delay_reliable", reliable(delay, clock).to_owned()),
         ]
     }
+}
+
+/// Whether the exchange-to-host delay means something: not where the clocks differ, or a frame came before it was sent.
+fn reliable(delay: Option<Delay>, clock: Option<ClockOffset>) -> &'static str {
+    match (delay, clock) {
+        (None, _) => "",
+        (Some(delay), _) if delay.least_ms < 0 => "no",
+        (_, Some(clock)) if clock.agrees() => "yes",
+        (_, Some(_)) => "no",
+        (_, None) => "unknown",
+    }
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,13 +1,22 @@
-//! The Redis Set of wanted pairs, read and checked.
+//! The Redis Set of wanted pairs: read, checked, and watched.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use leadline_market::valid_id;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::results::{Link, LinkError};
 
 /// Members read at most: a Set that somebody filled by mistake must not fill the host.
 const MAX_MEMBERS: usize = 10_000;
+/// Wait before notifications are asked for again after an error.
+const AGAIN: Duration = Duration::from_secs(1);
+/// What an editor of the Set may still be about to do: a key that is replaced is gone for a moment.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// What the Set asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +29,72 @@ pub struct Wanted {
     pub refused: Vec<String>,
 }
 
+/// What a read of the Set found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The members; none when there is no such key, which is how Redis keeps an empty Set.
+    pub members: Vec<String>,
+    /// Which run of Redis answered, if it says so.
+    pub run: Option<String>,
+}
+
 /// Reads the Set.
 ///
 /// # Errors
 /// [`LinkError`]; the pairs that run then stay as they are.
-pub async fn read(link: &Link, key: &str) -> Result<Vec<String>, LinkError> {
+pub async fn read(link: &Link, key: &str) -> Result<Found, LinkError> {
     let (members,): (Vec<Vec<u8>>,) = link.run(redis::pipe().cmd("SMEMBERS").arg(key)).await?;
-    Ok(members.into_iter().take(MAX_MEMBERS).map(|member| String::from_utf8_lossy(&member).into_owned()).collect())
+    // A user who may not ask for it gets no answer; then a Redis that lost its data can't be told from an emptied Set.
+    let info: Result<(String,), LinkError> = link.run(redis::pipe().cmd("INFO").arg("server")).await;
+    let run = info.ok().and_then(|(text,)| text.lines().find_map(|line| line.strip_prefix("run_id:").map(|id| id.trim().to_owned())));
+    let members = members.into_iter().take(MAX_MEMBERS).map(|member| String::from_utf8_lossy(&member).into_owned()).collect();
+    Ok(Found { members, run })
+}
+
+/// Rings whenever Redis says that the key changed, until `stop`; silent where Redis sends no keyspace notifications.
+pub async fn watch(link: Link, key: String, bell: Arc<Notify>, stop: CancellationToken) {
+    let channel = format!("__keyspace@{}__:{key}", link.db());
+    let mut told = false;
+    loop {
+        let listen = async {
+            let mut messages = link.subscribe(&channel).await?;
+            if !std::mem::replace(&mut told, true) {
+                say(&link, &key).await;
+            }
+            // Something may have changed while nobody listened.
+            bell.notify_one();
+            while messages.next().await.is_some() {
+                tokio::time::sleep(SETTLE).await;
+                bell.notify_one();
+            }
+            Ok::<(), LinkError>(())
+        };
+        tokio::select! {
+            // The poll tells of a Redis that is away.
+            _ = listen => {}
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Says how soon a change of the Set acts.
+async fn say(link: &Link, key: &str) {
+    let asked: Result<((String, String),), LinkError> =
+        link.run(redis::pipe().cmd("CONFIG").arg("GET").arg("notify-keyspace-events")).await;
+    let Ok(((_, flags),)) = asked else { return };
+    let on = flags.contains('K') && (flags.contains('A') || (flags.contains('s') && flags.contains('g')));
+    if on {
+        tracing::info!(key, "Redis tells of changes to the wanted pairs: they act at once");
+    } else {
+        tracing::info!(
+            key,
+            "Redis doesn't tell of changes to the wanted pairs: they act at the next poll\nhint: redis-cli CONFIG SET notify-keyspace-events Kgsx makes them act at once"
+        );
+    }
 }
 
 /// Checks the members' names and keeps to the limit: pairs that run already stay, then alphabetical order decides.

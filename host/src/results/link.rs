@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::Stream;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline};
 use tokio::sync::Mutex;
@@ -58,6 +59,7 @@ impl LinkError {
 pub struct Link {
     client: Client,
     addr: String,
+    db: i64,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
@@ -82,8 +84,9 @@ impl Link {
         }
         // The address as shown: a password in a URL must not reach a log.
         let addr = url.rsplit_once('@').map_or_else(|| settings.addr.clone(), |(_, host)| host.to_owned());
+        let db = login.db();
         let client = Client::open(info.set_redis_settings(login)).map_err(address)?;
-        Ok(Self { client, addr, connection: Mutex::new(None) })
+        Ok(Self { client, addr, db, connection: Mutex::new(None) })
     }
 
     /// Sends a pipeline and waits for its answers, in one round trip.
@@ -106,6 +109,29 @@ impl Link {
                 self.forget().await;
                 Err(self.away(format!("no answer within {} s", CALL.as_secs())))
             }
+        }
+    }
+
+    /// The number of the database.
+    #[must_use]
+    pub fn db(&self) -> i64 {
+        self.db
+    }
+
+    /// The messages of a publish/subscribe channel, on a connection of their own; they end when it is lost.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn subscribe(&self, channel: &str) -> Result<impl Stream<Item = redis::Msg> + Send + Unpin + use<>, LinkError> {
+        let subscribed = async {
+            let mut pubsub = self.client.get_async_pubsub().await?;
+            pubsub.subscribe(channel).await?;
+            Ok::<_, redis::RedisError>(pubsub)
+        };
+        match tokio::time::timeout(CONNECT, subscribed).await {
+            Ok(Ok(pubsub)) => Ok(pubsub.into_on_message()),
+            Ok(Err(error)) => Err(self.error(&error)),
+            Err(_) => Err(self.away(format!("no subscription within {} s", CONNECT.as_secs()))),
         }
     }
 

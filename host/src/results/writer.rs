@@ -22,6 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 enum Place {
     Reading(Arc<str>, Arc<str>),
     Hash(String),
+    Lifetime(Arc<str>),
 }
 
 enum Item {
@@ -29,6 +30,8 @@ enum Item {
     Hash(Vec<(&'static str, String)>),
     /// The pair was removed: no number of it may look alive.
     Remove(Arc<str>),
+    /// How long a pair's keys stay; for ever, if none is said.
+    Lifetime(Arc<str>, Option<Duration>),
 }
 
 /// Writes what is handed to it; the caller never waits.
@@ -65,10 +68,21 @@ impl Writer {
         waiting.retain(|place, _| match place {
             Place::Reading(of, _) => of != pair,
             Place::Hash(key) => *key != orderbook && *key != feed,
+            Place::Lifetime(of) => of != pair,
         });
         waiting.insert(Place::Hash(analysis), Item::Remove(Arc::clone(pair)));
         drop(waiting);
         self.wake.notify_one();
+    }
+
+    /// Lets the keys of a pair whose instrument is dead go after a while.
+    pub fn expire(&self, pair: &Arc<str>, after: Duration) {
+        self.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), Some(after)));
+    }
+
+    /// Keeps the keys of a pair that is alive again.
+    pub fn keep(&self, pair: &Arc<str>) {
+        self.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), None));
     }
 
     fn put(&self, place: Place, item: Item) -> Option<Item> {
@@ -130,6 +144,17 @@ impl Writer {
                 _ => {}
             }
         }
+        // A lifetime goes last: a key must be there to have one.
+        for item in batch.values() {
+            if let Item::Lifetime(pair, after) = item {
+                for key in all_keys(pair) {
+                    match after {
+                        Some(after) => pipeline.cmd("EXPIRE").arg(key).arg(after.as_secs()).ignore(),
+                        None => pipeline.cmd("PERSIST").arg(key).ignore(),
+                    };
+                }
+            }
+        }
         match link.run::<()>(&pipeline).await {
             Ok(()) => {
                 self.monitor.redis_is_there();
@@ -153,14 +178,19 @@ impl Writer {
 }
 
 fn remove(pipeline: &mut Pipeline, pair: &str) {
-    for key in [
+    for key in all_keys(pair) {
+        pipeline.del(key).ignore();
+    }
+}
+
+/// Every key of a pair.
+fn all_keys(pair: &str) -> [String; 6] {
+    [
         keys::analysis(pair),
         keys::orderbook(pair),
         keys::feed(pair),
         keys::lane(pair),
         keys::lane_processing(pair),
         keys::lane_position(pair),
-    ] {
-        pipeline.del(key).ignore();
-    }
+    ]
 }

@@ -134,7 +134,7 @@ pub fn settings(redis: &Redis, ws_url: &str, more: &[(&str, &str)]) -> Settings 
     let base = [
         ("REDIS_ADDR", redis.as_str()),
         ("OKX_WS_URL", ws_url),
-        ("OKX_REST_URL", ""),
+        ("OKX_REST_URL", "none"),
         ("PLUGIN_DIR", plugins.to_str().expect("a plain path")),
         ("API_ADDR", "127.0.0.1:0"),
         ("TRADING_PAIRS_POLL_INTERVAL", "1"),

@@ -1,0 +1,78 @@
+//! A pair's books into the lanes and into Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadline_market::{Instrument, TrackedBook, infer_from};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::lanes::Router;
+use crate::monitor::Monitor;
+use crate::monitor::board::PairStatus;
+use crate::okx::{Change, Outlet};
+use crate::results::{Writer, hashes, keys};
+
+/// What a pair's feed hands its books to.
+pub struct Publisher {
+    /// Its id.
+    pub pair: Arc<str>,
+    /// The lanes.
+    pub router: Router,
+    /// What is known of the instrument; shared with the buffered lane's consumer.
+    pub instrument: watch::Sender<Option<Arc<Instrument>>>,
+    /// Books and states into Redis.
+    pub writer: Arc<Writer>,
+    /// The exchange's clock against ours.
+    pub monitor: Arc<Monitor>,
+    /// Shortest time between two writes of the book.
+    pub interval: Duration,
+    /// The book changed since it was last written.
+    pub unwritten: bool,
+    /// When it may be written again.
+    pub write_at: Instant,
+}
+
+impl Publisher {
+    /// The pair's instrument; where the exchange didn't say, what its id and its book tell.
+    fn known(&self, tracked: &TrackedBook) -> Arc<Instrument> {
+        if let Some(known) = &*self.instrument.borrow() {
+            return Arc::clone(known);
+        }
+        let inferred = Arc::new(infer_from(&self.pair, tracked.book()));
+        self.instrument.send_replace(Some(Arc::clone(&inferred)));
+        inferred
+    }
+
+    fn write(&mut self, tracked: &TrackedBook) {
+        if self.unwritten && tracked.is_valid() {
+            self.writer.hash(keys::orderbook(&self.pair), hashes::orderbook(&self.pair, tracked));
+        }
+        self.unwritten = false;
+    }
+}
+
+impl Outlet for Publisher {
+    fn change(&mut self, change: &Change<'_>) {
+        let instrument = self.known(change.tracked);
+        self.router.update(&instrument, change.tracked, change.applied, change.frame, change.arrival);
+        self.unwritten = true;
+    }
+
+    fn state(&mut self, status: &PairStatus) {
+        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.writer.hash(keys::feed(&self.pair), status.fields(&self.pair, clock));
+    }
+
+    fn due(&mut self, tracked: &TrackedBook, now: Instant) -> Option<Instant> {
+        if self.unwritten && now >= self.write_at {
+            self.write(tracked);
+            self.write_at = now + self.interval;
+        }
+        self.unwritten.then_some(self.write_at)
+    }
+
+    fn finish(&mut self, tracked: &TrackedBook) {
+        self.write(tracked);
+    }
+}
