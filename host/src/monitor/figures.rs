@@ -14,6 +14,8 @@ const MAX_STRETCHES: usize = 2048;
 const RATE_OVER: u64 = 10;
 /// Seconds that the best delay looks back.
 const DELAY_OVER: u64 = 600;
+/// The clocks are so far apart that the frames' times aren't the exchange's now, milliseconds: a recording is played, for example.
+const APART_MS: u64 = 60_000;
 /// Seconds that count as now for the lag.
 const NOW: u64 = 3;
 /// Largest frame size told apart, bytes, and longest delay, milliseconds.
@@ -41,7 +43,7 @@ struct Second {
     at: u64,
     frames: u32,
     bytes: u64,
-    least_delay_ms: i64,
+    least_delay_ms: Option<i64>,
 }
 
 /// Sizes of frames, bytes.
@@ -113,14 +115,15 @@ impl Figures {
         }
     }
 
-    /// A frame came.
-    pub fn frame(&mut self, bytes: usize, arrival: Arrival, exchange_ms: u64) {
+    /// A frame came. `sent_ms`: when the exchange sent it, where the frame says so.
+    pub fn frame(&mut self, bytes: usize, arrival: Arrival, sent_ms: Option<u64>) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let delay = i64::try_from(arrival.unix_ms).unwrap_or(i64::MAX).saturating_sub(i64::try_from(exchange_ms).unwrap_or(i64::MAX));
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let delay = sent_ms.map(|sent_ms| signed(arrival.unix_ms).saturating_sub(signed(sent_ms)));
         self.frame_at(arrival.monotonic_ns() / 1_000_000_000, bytes, delay);
     }
 
-    fn frame_at(&mut self, second: u64, bytes: u64, delay_ms: i64) {
+    fn frame_at(&mut self, second: u64, bytes: u64, delay_ms: Option<i64>) {
         self.sizes.saturating_record(bytes.max(1));
         let minute = second / 60;
         if minute != self.minute {
@@ -131,13 +134,18 @@ impl Figures {
             }
             self.minute = minute;
         }
-        self.delays[0].saturating_record(u64::try_from(delay_ms).unwrap_or(0).max(1));
+        if let Some(delay_ms) = delay_ms {
+            self.delays[0].saturating_record(u64::try_from(delay_ms).unwrap_or(0).max(1));
+        }
         match self.seconds.back_mut() {
             // Arrivals of a join may be a little older than the newest: they count where the newest does.
             Some(last) if last.at >= second => {
                 last.frames += 1;
                 last.bytes += bytes;
-                last.least_delay_ms = last.least_delay_ms.min(delay_ms);
+                last.least_delay_ms = match (last.least_delay_ms, delay_ms) {
+                    (Some(least), Some(delay)) => Some(least.min(delay)),
+                    (least, delay) => least.or(delay),
+                };
             }
             _ => self.seconds.push_back(Second { at: second, frames: 1, bytes, least_delay_ms: delay_ms }),
         }
@@ -171,15 +179,16 @@ impl Figures {
         }
     }
 
-    /// How much later frames come now than at best in the last ten minutes, milliseconds. Independent of the clocks' difference.
+    /// How much later frames come now than at best in the last ten minutes, milliseconds. Independent of a difference of the clocks
+    /// under a minute; with more than that their times aren't those of now, and the lag isn't known.
     #[must_use]
     pub fn lag_ms(&self) -> Option<u64> {
         self.lag_at(now_ms() / 1000)
     }
 
     fn lag_at(&self, second: u64) -> Option<u64> {
-        let best = self.seconds.iter().map(|one| one.least_delay_ms).min()?;
-        let now = self.seconds.iter().rev().take_while(|one| one.at + NOW > second).map(|one| one.least_delay_ms).min()?;
+        let best = self.seconds.iter().filter_map(|one| one.least_delay_ms).min().filter(|best| best.unsigned_abs() < APART_MS)?;
+        let now = self.seconds.iter().rev().take_while(|one| one.at + NOW > second).filter_map(|one| one.least_delay_ms).min()?;
         u64::try_from(now - best).ok()
     }
 
@@ -210,7 +219,7 @@ impl Figures {
                 p99: self.sizes.value_at_quantile(0.99),
                 max: self.sizes.max(),
             }),
-            delay: self.seconds.iter().map(|one| one.least_delay_ms).min().filter(|_| !delays.is_empty()).map(|least_ms| Delay {
+            delay: self.seconds.iter().filter_map(|one| one.least_delay_ms).min().filter(|_| !delays.is_empty()).map(|least_ms| Delay {
                 p50_ms: delays.value_at_quantile(0.5),
                 p99_ms: delays.value_at_quantile(0.99),
                 least_ms,
@@ -257,7 +266,7 @@ mod tests {
         let mut figures = figures();
         for second in 90..100 {
             for _ in 0..9 {
-                figures.frame_at(second, 100, 5);
+                figures.frame_at(second, 100, Some(5));
             }
         }
         let report = figures.report_at(100_500);
@@ -269,24 +278,28 @@ mod tests {
     #[test]
     fn lag_is_against_the_streams_own_best_whatever_the_clocks_say() {
         let mut figures = figures();
-        figures.frame_at(10, 1, -5000);
+        figures.frame_at(10, 1, Some(-5000));
         assert_eq!(figures.lag_at(10), Some(0));
-        figures.frame_at(20, 1, -1000);
-        figures.frame_at(21, 1, -900);
+        figures.frame_at(20, 1, Some(-1000));
+        figures.frame_at(21, 1, Some(-900));
         assert_eq!(figures.lag_at(21), Some(4000));
         assert_eq!(figures.lag_at(40), None, "nothing came lately");
+        let mut recording = self::figures();
+        recording.frame_at(10, 1, Some(-100_000_000));
+        recording.frame_at(20, 1, Some(-90_000_000));
+        assert_eq!(recording.lag_at(20), None);
         assert_eq!(figures.report_at(21_000).delay.expect("frames came").least_ms, -5000);
     }
 
     #[test]
     fn delays_are_those_of_the_last_two_minutes() {
         let mut figures = figures();
-        figures.frame_at(0, 1, 1000);
-        figures.frame_at(60, 1, 10);
-        figures.frame_at(120, 1, 10);
+        figures.frame_at(0, 1, Some(1000));
+        figures.frame_at(60, 1, Some(10));
+        figures.frame_at(120, 1, Some(10));
         let delay = figures.report_at(121_000).delay.expect("frames came");
         assert_eq!((delay.p50_ms, delay.p99_ms), (10, 10));
-        figures.frame_at(400, 1, 20);
+        figures.frame_at(400, 1, Some(20));
         assert_eq!(figures.report_at(400_000).delay.expect("frames came").p99_ms, 20);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadline_market::{BookFrame, Continuity, FrameKind, TrackedBook, Verdict};
+use leadline_market::{Action, BookFrame, Continuity, FrameKind, TrackedBook, Verdict};
 use tokio::time::Instant;
 
 use super::join::{Comparison, Join};
@@ -277,5 +277,7 @@ impl PairFeed {
 fn note(status: &mut crate::monitor::board::PairStatus, frame: &BookFrame, bytes: &[u8], arrival: Arrival) {
     status.frames += 1;
     status.last_frame = Some(arrival);
-    status.figures.frame(bytes.len(), arrival, frame.time_ms);
+    // The time of a snapshot or a keep-alive is that of the book's last change, and says nothing about the way here.
+    let fresh = frame.action == Action::Update && !(frame.bids.is_empty() && frame.asks.is_empty());
+    status.figures.frame(bytes.len(), arrival, fresh.then_some(frame.time_ms));
 }

@@ -32,6 +32,8 @@ const TRIES: u32 = 3;
 /// Tries of an unsubscription, and the wait for each.
 const UNSUBSCRIBE_TRIES: u32 = 3;
 const UNSUBSCRIBE_WAIT: Duration = Duration::from_millis(700);
+/// How often the streams are looked at.
+const WATCH: Duration = Duration::from_millis(250);
 /// Frames taken before others get their turn.
 const IN_A_ROW: u64 = 16;
 /// Errors about a subscription that another try soon can't mend.
@@ -90,6 +92,8 @@ pub(super) struct Line {
     resync_at: Option<Instant>,
     /// One pair a request: the exchange refused one of several and didn't say which.
     singly: bool,
+    /// When the streams are looked at next.
+    watch_at: Instant,
     in_a_row: u64,
     unknown_events: u64,
     jitter: u64,
@@ -156,6 +160,7 @@ impl Line {
             replaced: None,
             resync_at: None,
             singly: false,
+            watch_at: Instant::now(),
             in_a_row: 0,
             unknown_events: 0,
             jitter: seed,
@@ -454,7 +459,11 @@ impl Line {
     /// Looks whether the streams are well, and whether a replacement is due.
     fn watch(&mut self) {
         let now = Instant::now();
+        if now < self.watch_at {
+            return;
+        }
         let pace = &self.context.pace;
+        self.watch_at = now + WATCH.min(pace.stall / 4);
         let Some(current) = &self.current else { return };
         let sick = current.doubt(now, pace).map(|_| "a ping is unanswered".to_owned());
         let mut doubt = None;
@@ -518,7 +527,7 @@ impl Line {
                 self.promote();
             }
         }
-        let mut wake = now + Duration::from_secs(1);
+        let mut wake = if self.current.is_some() { self.watch_at } else { now + Duration::from_secs(1) };
         let mut at = |time: Option<Instant>| {
             if let Some(time) = time {
                 wake = wake.min(time);

@@ -1,4 +1,4 @@
-//! What the tests start: a real redis-server, the host, an exchange that says exactly what a test wants.
+//! What the tests start: a real redis-server, the host, an exchange that says exactly what a test wants, pairs without a host.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -9,6 +9,7 @@
 )]
 
 pub mod exchange;
+pub mod listener;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
