@@ -25,6 +25,21 @@ pub enum SimulatorError {
         /// What can.
         hint: String,
     },
+    /// A fault that can't be understood.
+    #[error("fault `{text}`: {problem}\nhint: {hint}")]
+    Fault {
+        /// What was said.
+        text: String,
+        /// Why that can't be.
+        problem: String,
+        /// What can.
+        hint: String,
+    },
+    /// A fault was to be brought about where nothing is served.
+    #[error(
+        "no simulator is served with this control, or it has stopped\nhint: give `Options::control` to `serve`, and wait until it accepts connections"
+    )]
+    NotServed,
     /// A recording can't be read.
     #[error(transparent)]
     Recording(#[from] leadline_recording::RecordingError),

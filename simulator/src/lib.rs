@@ -8,6 +8,9 @@
 //! - `error`: what can go wrong, and what to do about it.
 //! - `market`: the generated market, pure and seeded.
 //! - `source`: where frames come from: the generated market under way, or recordings played back.
+//! - `fault`: what can be made to go wrong, and how it is written.
+//! - `control`: faults brought about while it serves: by the program, by HTTP, by a schedule.
+//! - `truth`: what each book was after each sequence number.
 //! - `server`: sessions over WebSocket, the REST calls, start and stop.
 //!
 //! ```no_run
@@ -19,14 +22,20 @@
 //! # }
 //! ```
 
+mod control;
 mod error;
+mod fault;
 pub mod market;
 mod options;
 mod server;
 mod source;
+mod truth;
 
+pub use control::{Connection, Control, Injected};
 pub use error::SimulatorError;
+pub use fault::{Chaos, Damage, Delisted, Extent, Fault, Flood, Kind, Target};
 pub use market::Shape;
-pub use options::{DEFAULT_START_MS, Generated, MAX_PAIRS, Options, Pace, Rate, Recorded, Served};
+pub use options::{DEFAULT_START_MS, Generated, Limits, MAX_PAIRS, Options, Pace, Rate, Recorded, Served};
 pub use server::{listen, serve};
 pub use source::{Frames, frames, write_recording};
+pub use truth::digest;

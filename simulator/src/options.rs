@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::control::Control;
 use crate::error::SimulatorError;
+use crate::fault::{Chaos, Fault};
 use crate::market::{SPOT, SWAPS, Shape};
 
 /// Most spot pairs that a generated market has.
@@ -23,11 +25,57 @@ pub struct Options {
     pub queue_frames: usize,
     /// How long a client of an unpaced stream may take nothing before it is closed with 4005.
     pub stall: Duration,
+    /// What the exchange refuses.
+    pub limits: Limits,
+    /// Faults to be brought about, now or at their times.
+    pub faults: Vec<Fault>,
+    /// Random faults.
+    pub chaos: Option<Chaos>,
+    /// Whoever keeps a clone of it can bring about faults and ask what the books were.
+    pub control: Control,
+    /// Digests of its book that each generated pair keeps; 0: none. At [`Rate::Max`] none are kept.
+    pub truth: usize,
 }
+
+/// What the exchange refuses. 0 or no time: it isn't limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A connection on which nothing was sent either way for this long is closed with 4004. OKX has 30 s.
+    pub idle: Duration,
+    /// Subscribe and unsubscribe requests of a connection within a second; one more is refused with 60014.
+    pub requests_a_second: u32,
+    /// The same within an hour. OKX has 480.
+    pub requests_an_hour: u32,
+    /// WebSockets opened within a second; one more is answered with HTTP 429. OKX has 3.
+    pub connects_a_second: u32,
+    /// REST calls within a second; one more is answered with HTTP 429.
+    pub rest_a_second: u32,
+    /// Channels of a connection; one more closes it with 4008.
+    pub channels: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let idle = Duration::from_secs(30);
+        Self { idle, requests_a_second: 0, requests_an_hour: 480, connects_a_second: 0, rest_a_second: 0, channels: 0 }
+    }
+}
+
+/// Digests that a pair keeps where nothing else is said: over half an hour of frames.
+const TRUTH: usize = 20_000;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { served: Served::Generated(Generated::default()), queue_frames: 1024, stall: Duration::from_secs(10) }
+        Self {
+            served: Served::Generated(Generated::default()),
+            queue_frames: 1024,
+            stall: Duration::from_secs(10),
+            limits: Limits::default(),
+            faults: Vec::new(),
+            chaos: None,
+            control: Control::new(),
+            truth: TRUTH,
+        }
     }
 }
 
@@ -57,12 +105,23 @@ pub struct Generated {
     pub keep_alive: Duration,
     /// Exchange time of the start, Unix milliseconds. None: the wall clock when serving, [`DEFAULT_START_MS`] when writing.
     pub start_ms: Option<u64>,
+    /// True checksums in the frames. Off, the checksum is 0, as OKX sends it today.
+    pub checksums: bool,
 }
 
 impl Default for Generated {
     fn default() -> Self {
         let keep_alive = Duration::from_secs(60);
-        Self { seed: 1, pairs: MAX_PAIRS, swaps: false, rate: Rate::Usual, shape: Shape::Natural, keep_alive, start_ms: None }
+        Self {
+            seed: 1,
+            pairs: MAX_PAIRS,
+            swaps: false,
+            rate: Rate::Usual,
+            shape: Shape::Natural,
+            keep_alive,
+            start_ms: None,
+            checksums: false,
+        }
     }
 }
 
@@ -180,10 +239,24 @@ impl Generated {
 }
 
 impl Options {
+    /// Whether frames carry checksums that mean something.
+    pub(crate) fn checksums(&self) -> bool {
+        match &self.served {
+            Served::Generated(generated) => generated.checksums,
+            // Recordings may have them.
+            Served::Recorded(_) => true,
+        }
+    }
+
     /// Refuses what has no meaning.
     pub(crate) fn check(&self) -> Result<(), SimulatorError> {
         if self.queue_frames < 16 {
             return Err(refused("queue_frames", self.queue_frames, "too few", "at least 16; 1024 is usual"));
+        }
+        if let Some(Chaos { every, .. }) = &self.chaos
+            && *every < Duration::from_millis(10)
+        {
+            return Err(refused("chaos", format!("{every:?}"), "too often", "at least 10ms; 10s is usual"));
         }
         match &self.served {
             Served::Generated(generated) => generated.check(),

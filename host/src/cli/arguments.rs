@@ -110,6 +110,9 @@ fn simulate() -> Command {
                 .help("End when standard input is closed, as by the end of the program that started this one"),
         )
         .args(market_arguments())
+        .next_help_heading("Faults and limits (docs/simulator.md)")
+        .args(fault_arguments())
+        .next_help_heading(None)
 }
 
 /// What the simulator can be told, in `simulate` and `demo` alike.
@@ -140,6 +143,44 @@ fn market_arguments() -> [Arg; 6] {
             .value_parser(value_parser!(u64).range(1..=10))
             .help("Pairs of the generated market"),
         Arg::new("swaps").long("swaps").action(ArgAction::SetTrue).help("The generated market also has BTC-USDT-SWAP and BTC-USD-SWAP"),
+    ]
+}
+
+/// What the simulated exchange refuses and gets wrong; for `simulate` alone.
+fn fault_arguments() -> [Arg; 10] {
+    let limit = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(u32)).help(help)
+    };
+    [
+        Arg::new("fault")
+            .long("fault")
+            .value_name("SPEC")
+            .action(ArgAction::Append)
+            .help("A fault, such as drop:BTC-USDT:every=10s or restart:lead=5s:after=1m; may be given several times"),
+        Arg::new("chaos")
+            .long("chaos")
+            .value_name("TIME")
+            .help("A random fault about each time this has passed, such as 10s; drawn from --seed"),
+        Arg::new("chaos-without")
+            .long("chaos-without")
+            .value_name("NAMES")
+            .value_delimiter(',')
+            .requires("chaos")
+            .help("Faults that --chaos leaves out, such as refuse,half-open"),
+        Arg::new("checksums")
+            .long("checksums")
+            .action(ArgAction::SetTrue)
+            .help("True checksums in the generated market's frames instead of 0"),
+        Arg::new("idle")
+            .long("idle")
+            .value_name("TIME")
+            .default_value("30s")
+            .help("Silence after which a connection is closed with 4004; 0s: never"),
+        limit("requests-a-second", "0", "Requests of a connection within a second; one more draws 60014; 0: any number"),
+        limit("requests-an-hour", "480", "Requests of a connection within an hour; one more draws 60014; 0: any number"),
+        limit("connects-a-second", "0", "WebSockets opened within a second; one more is answered with 429; 0: any number"),
+        limit("rest-a-second", "0", "REST calls within a second; one more is answered with 429; 0: any number"),
+        limit("channels", "0", "Channels of a connection; one more closes it with 4008; 0: any number"),
     ]
 }
 

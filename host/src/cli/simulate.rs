@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::ArgMatches;
-use leadline_simulator::{Generated, Options, Recorded, Served, listen, serve};
+use leadline_simulator::{Chaos, Fault, Generated, Limits, Options, Recorded, Served, listen, serve};
 use tokio::io::AsyncReadExt;
 
 use super::{runtime, signals};
@@ -52,10 +54,40 @@ pub(super) fn options(matches: &ArgMatches) -> anyhow::Result<Options> {
             swaps: matches.get_flag("swaps"),
             rate: text("rate").parse()?,
             shape: text("shape").parse()?,
+            checksums: matches.try_get_one::<bool>("checksums").ok().flatten().is_some_and(|&wanted| wanted),
             ..Generated::default()
         })
     } else {
         Served::Recorded(Recorded { pace: text("speed").parse()?, once: matches.get_flag("once"), ..Recorded::new(files) })
     };
-    Ok(Options { served, ..Options::default() })
+    // `demo` has no faults.
+    let faults = matches.try_get_many::<String>("fault").ok().flatten().into_iter().flatten();
+    let faults = faults.map(|text| text.parse()).collect::<Result<Vec<Fault>, _>>()?;
+    Ok(Options { served, faults, chaos: chaos(matches)?, limits: limits(matches)?, ..Options::default() })
+}
+
+fn chaos(matches: &ArgMatches) -> anyhow::Result<Option<Chaos>> {
+    let Some(every) = time(matches, "chaos")? else { return Ok(None) };
+    let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
+    let without = matches.try_get_many::<String>("chaos-without").ok().flatten().into_iter().flatten().cloned().collect();
+    Ok(Some(Chaos { every, seed, without }))
+}
+
+fn limits(matches: &ArgMatches) -> anyhow::Result<Limits> {
+    let usual = Limits::default();
+    let number = |name: &str, usual: u32| matches.try_get_one::<u32>(name).ok().flatten().copied().unwrap_or(usual);
+    Ok(Limits {
+        idle: time(matches, "idle")?.unwrap_or(usual.idle),
+        requests_a_second: number("requests-a-second", usual.requests_a_second),
+        requests_an_hour: number("requests-an-hour", usual.requests_an_hour),
+        connects_a_second: number("connects-a-second", usual.connects_a_second),
+        rest_a_second: number("rest-a-second", usual.rest_a_second),
+        channels: number("channels", usual.channels),
+    })
+}
+
+fn time(matches: &ArgMatches, name: &str) -> anyhow::Result<Option<Duration>> {
+    let Some(text) = matches.try_get_one::<String>(name).ok().flatten() else { return Ok(None) };
+    let read = humantime::parse_duration(text);
+    Ok(Some(read.with_context(|| format!("--{name} is `{text}`, which is no time\nhint: a number and a unit, such as 500ms, 10s or 1m"))?))
 }

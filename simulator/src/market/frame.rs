@@ -1,4 +1,4 @@
-//! Frames as text, in OKX's own shape: prices and sizes without trailing zeros, four elements a level, `checksum` 0.
+//! Frames as text, in OKX's own shape: prices and sizes without trailing zeros, four elements a level, `checksum` 0 or true.
 
 use super::side::Change;
 
@@ -24,6 +24,8 @@ pub(crate) struct Head<'a> {
     pub(crate) seq_id: i64,
     /// Identifier of the frame before; −1 on a snapshot.
     pub(crate) prev_seq_id: i64,
+    /// Checksum of the book after this frame; 0: not offered.
+    pub(crate) checksum: i32,
 }
 
 /// A frame of channel `books`.
@@ -39,7 +41,9 @@ pub(crate) fn frame(head: Head<'_>, asks: &[Change], bids: &[Change], decimals: 
     levels(&mut out, bids, decimals);
     out.push_str(r#","ts":""#);
     integer(&mut out, head.ts_ms);
-    out.push_str(r#"","checksum":0,"seqId":"#);
+    out.push_str(r#"","checksum":"#);
+    signed(&mut out, i64::from(head.checksum));
+    out.push_str(r#","seqId":"#);
     signed(&mut out, head.seq_id);
     out.push_str(r#","prevSeqId":"#);
     signed(&mut out, head.prev_seq_id);
@@ -60,6 +64,22 @@ pub(crate) fn levels(out: &mut String, changes: &[Change], decimals: Decimals) {
         out.push_str("\"]");
     }
     out.push(']');
+}
+
+/// OKX's checksum: CRC-32 of the best 25 levels a side, `bidpx:bidsz:askpx:asksz:...` as they are sent, best first.
+pub(crate) fn checksum(asks: &[Change], bids: &[Change], decimals: Decimals) -> i32 {
+    const DEPTH: usize = 25;
+    let mut text = String::with_capacity(DEPTH * 48);
+    for rank in 0..DEPTH {
+        for level in [bids.get(rank), asks.get(rank)].into_iter().flatten() {
+            decimal(&mut text, level.tick.unsigned_abs(), decimals.price);
+            text.push(':');
+            decimal(&mut text, level.lots, decimals.size);
+            text.push(':');
+        }
+    }
+    text.pop();
+    crc32fast::hash(text.as_bytes()).cast_signed()
 }
 
 fn signed(out: &mut String, value: i64) {
@@ -98,7 +118,16 @@ pub(crate) fn decimal(out: &mut String, mut value: u64, mut decimals: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::decimal;
+    use super::super::side::Change;
+    use super::{Decimals, checksum, decimal};
+
+    #[test]
+    fn the_checksum_is_that_of_the_documentations_example() {
+        // `3366.1:7:3366.8:9:3368:8:3372:8`: one bid, three asks.
+        let level = |tick, lots| Change { tick, lots, orders: 1 };
+        let decimals = Decimals { price: 1, size: 0 };
+        assert_eq!(checksum(&[level(33_668, 9), level(33_680, 8), level(33_720, 8)], &[level(33_661, 7)], decimals), 831_078_360);
+    }
 
     fn text(value: u64, decimals: u32) -> String {
         let mut out = String::new();

@@ -1,11 +1,12 @@
 //! One instrument's market: its book, its price, and one frame at a time.
 
 use super::dice::{Dice, MeanReverting};
-use super::frame::{Head, frame, levels};
+use super::frame::{Head, checksum, frame, levels};
 use super::price::FairPrice;
 use super::profile::Profile;
 use super::side::{Change, Face, KEPT, Kind, Level, Side, WINDOW};
 use super::walls::{WallEvent, Walls};
+use crate::truth::digest;
 
 /// Depth of a side swings by about this much (standard deviation of its logarithm) ...
 const DEPTH_SPREAD: f64 = 0.25;
@@ -67,20 +68,35 @@ pub struct Pair {
     seq_id: i64,
     /// Exchange time of the newest change, Unix milliseconds.
     ts_ms: u64,
+    /// Whether frames carry true checksums.
+    checksums: bool,
+    /// An auction is under way: nothing is traded, and the book is crossed.
+    auction: bool,
     events: Vec<WallEvent>,
     bids: Vec<Change>,
     asks: Vec<Change>,
 }
 
 impl Pair {
-    pub(crate) fn new(profile: Profile, seed: u64, start_ms: u64) -> Self {
+    pub(crate) fn new(profile: Profile, seed: u64, start_ms: u64, checksums: bool) -> Self {
         let mut dice = Dice::new(seed, profile.inst_id);
         // Twelve digits, as on the exchange.
         let seq_id = dice.between(100_000_000_000, 900_000_000_000);
         let fair = FairPrice::new(&profile);
         let halves = [Half::new(Face::Bid), Half::new(Face::Ask)];
-        let mut pair =
-            Self { profile, dice, fair, halves, seq_id, ts_ms: start_ms, events: Vec::new(), bids: Vec::new(), asks: Vec::new() };
+        let mut pair = Self {
+            profile,
+            dice,
+            fair,
+            halves,
+            seq_id,
+            ts_ms: start_ms,
+            checksums,
+            auction: false,
+            events: Vec::new(),
+            bids: Vec::new(),
+            asks: Vec::new(),
+        };
         for index in 0..2 {
             pair.refill(index);
             pair.build_wall(index);
@@ -98,6 +114,35 @@ impl Pair {
     /// Identifier of the newest frame.
     pub fn seq_id(&self) -> i64 {
         self.seq_id
+    }
+
+    /// Exchange time of the newest change, Unix milliseconds.
+    pub(crate) fn ts_ms(&self) -> u64 {
+        self.ts_ms
+    }
+
+    /// Digest of the window that clients see (see [`crate::digest`]).
+    pub(crate) fn digest(&self) -> u64 {
+        // Both numbers are whole and below 2^53, so the division gives the double that is nearest to the decimal text.
+        let (price, size) = (self.profile.price_scale(), self.profile.size_scale());
+        let [bids, asks] = &self.halves;
+        let levels = |half: &'_ Half| -> Vec<(f64, f64, u32)> {
+            half.side.in_window().map(|level| (level.tick as f64 / price, level.lots as f64 / size, level.orders)).collect()
+        };
+        digest(levels(bids), levels(asks))
+    }
+
+    /// An auction begins or ends: the book is crossed from the next frame on, or is uncrossed by it.
+    pub(crate) fn auction(&mut self, under_way: bool) {
+        self.auction = under_way;
+    }
+
+    /// The market moves on as in [`Pair::step`], but the identifier goes back by `by`, at most to 1.
+    pub(crate) fn reset(&mut self, now_ms: u64, by: u32) -> String {
+        self.advance(now_ms);
+        let before = self.seq_id;
+        self.seq_id = (before - i64::from(by)).max(1);
+        self.update(before)
     }
 
     /// The book as a snapshot frame: `prevSeqId` −1, time of the newest change.
@@ -126,13 +171,30 @@ impl Pair {
 
     /// The market moves on to `now_ms` (Unix milliseconds of exchange time): an update frame with what changed, at least one level.
     pub fn step(&mut self, now_ms: u64) -> String {
+        self.advance(now_ms);
+        let before = self.seq_id;
+        self.seq_id += self.dice.between(1, 90);
+        self.update(before)
+    }
+
+    /// The frame of what was collected.
+    fn update(&self, before: i64) -> String {
+        frame(self.head("update", before), &self.asks, &self.bids, self.profile.decimals)
+    }
+
+    /// The book at `now_ms`, and what changed on the way.
+    fn advance(&mut self, now_ms: u64) {
         let seconds = (now_ms.saturating_sub(self.ts_ms) as f64 / 1000.0).min(LONGEST_STEP_S);
         self.ts_ms = self.ts_ms.max(now_ms);
         for half in &mut self.halves {
             half.side.begin();
             half.depth.advance(seconds, &mut self.dice);
         }
-        self.trade(seconds);
+        if self.auction {
+            self.cross();
+        } else {
+            self.trade(seconds);
+        }
         for index in 0..2 {
             self.tend_walls(index, seconds);
         }
@@ -145,13 +207,29 @@ impl Pair {
             self.change_at_rank(0, 0);
             self.collect();
         }
-        let before = self.seq_id;
-        self.seq_id += self.dice.between(1, 90);
-        frame(self.head("update", before), &self.asks, &self.bids, self.profile.decimals)
     }
 
     fn head(&self, action: &'static str, prev_seq_id: i64) -> Head<'static> {
-        Head { inst_id: self.profile.inst_id, action, ts_ms: self.ts_ms, seq_id: self.seq_id, prev_seq_id }
+        let checksum = if self.checksums { self.checksum() } else { 0 };
+        Head { inst_id: self.profile.inst_id, action, ts_ms: self.ts_ms, seq_id: self.seq_id, prev_seq_id, checksum }
+    }
+
+    fn checksum(&self) -> i32 {
+        let [bids, asks] = &self.halves;
+        let best = |half: &'_ Half| -> Vec<Change> { half.side.in_window().take(25).collect() };
+        checksum(&best(asks), &best(bids), self.profile.decimals)
+    }
+
+    /// Buyers above and sellers below the fair price, as orders are before an auction matches them. The next trade takes them.
+    fn cross(&mut self) {
+        let reach = (4.0 * self.profile.gap) as i64 + 3;
+        for index in 0..2 {
+            let limit = self.halves[index].limit(self.fair.tick());
+            for _ in 0..3 {
+                let key = limit + self.dice.between(1, reach);
+                self.birth(index, key);
+            }
+        }
     }
 
     fn fill_window(&mut self, limit: usize) {

@@ -65,9 +65,14 @@ impl Profile {
         10_u64.pow(self.decimals.price) as f64
     }
 
+    /// Lots in a size of 1.
+    pub(crate) fn size_scale(&self) -> f64 {
+        10_u64.pow(self.decimals.size) as f64
+    }
+
     /// Lots of a level worth `quote` at `tick`; at least one.
     pub(crate) fn lots(&self, quote: f64, tick: i64) -> u64 {
-        let size_scale = 10_u64.pow(self.decimals.size) as f64;
+        let size_scale = self.size_scale();
         let price = tick.max(1) as f64 * self.tick();
         let units = match self.contract {
             Contract::Spot => quote / price,

@@ -174,10 +174,15 @@ impl Side {
         }
     }
 
+    /// Every level of the window, best first.
+    pub(crate) fn in_window(&self) -> impl Iterator<Item = Change> + '_ {
+        let best_first = self.levels.iter().rev().take(WINDOW);
+        best_first.map(|level| Change { tick: self.turn(level.key), lots: level.lots, orders: level.orders })
+    }
+
     /// The best `limit` levels, at most the window, best first.
     pub(crate) fn window(&self, limit: usize, out: &mut Vec<Change>) {
         out.clear();
-        let best_first = self.levels.iter().rev().take(limit.min(WINDOW));
-        out.extend(best_first.map(|level| Change { tick: self.turn(level.key), lots: level.lots, orders: level.orders }));
+        out.extend(self.in_window().take(limit));
     }
 }

@@ -1,31 +1,43 @@
 //! The exchange's front: WebSocket sessions on every path, REST calls on theirs, start and stop.
 //!
 //! Layout:
+//! - `line`: below HTTP: connections that are refused or go half-open.
+//! - `limits`: how often something may be done.
 //! - `client`: a client's bounded queue; the one place that every frame passes between market and socket.
 //! - `session`: one WebSocket connection from upgrade to close.
 //! - `protocol`: requests, acknowledgements and errors as text.
 //! - `rest`: the public REST calls.
 
 mod client;
+mod limits;
+mod line;
 mod protocol;
 mod rest;
 mod session;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::client::{Client, Pressure};
-pub(crate) use self::protocol::Arg;
+pub(crate) use self::client::{Client, Goodbye, Pressure};
+use self::limits::Window;
+pub(crate) use self::line::Refusing;
+use self::line::{Gate, Wire};
+pub(crate) use self::protocol::{Arg, Refusal};
+use crate::control::{self, Hub};
 use crate::error::SimulatorError;
-use crate::options::{Options, Served};
+use crate::options::{Limits, Options, Served};
 use crate::source::{Exchange, Library, Source};
 
 /// How long sessions may take to say goodbye when the server stops. It covers a slow reader's last frames.
@@ -34,7 +46,13 @@ const GOODBYE: Duration = Duration::from_secs(15);
 /// What every session and every REST call needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    source: Source,
+    pub(crate) source: Source,
+    /// Who is connected, and what is done to them.
+    pub(crate) hub: Arc<Hub>,
+    limits: Limits,
+    /// WebSockets opened, and REST calls.
+    connects: Arc<Mutex<Window>>,
+    calls: Arc<Mutex<Window>>,
     queue_frames: usize,
     stall: Duration,
     /// Numbers connections.
@@ -45,6 +63,22 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     /// Ends all sessions after they sent what is queued.
     complete: CancellationToken,
+}
+
+impl Shared {
+    /// Counts a WebSocket; false if it is one too many.
+    fn take_connect(&self) -> bool {
+        self.connects.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
+    }
+}
+
+/// Answers 429 where REST calls come too often.
+async fn limit_calls(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let free = shared.calls.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+    if free {
+        return next.run(request).await;
+    }
+    (StatusCode::TOO_MANY_REQUESTS, r#"{"code":"50011","msg":"Too Many Requests","data":[]}"#).into_response()
 }
 
 /// Listens on an address such as `127.0.0.1:8701`; port 0 takes any free one.
@@ -63,11 +97,18 @@ pub async fn listen(address: &str) -> Result<TcpListener, SimulatorError> {
 pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), SimulatorError> {
     options.check()?;
     let source = match &options.served {
-        Served::Generated(generated) => Source::Generated(Arc::new(Exchange::new(generated))),
+        Served::Generated(generated) => Source::Generated(Arc::new(Exchange::new(generated, options.truth))),
         Served::Recorded(recorded) => Source::Recorded(Arc::new(Library::open(recorded)?)),
     };
+    let refusing = Refusing::default();
+    let hub = Arc::new(Hub::new(source.clone(), refusing.clone()));
+    let a_second = |limit: u32| Arc::new(Mutex::new(Window::new(limit, Duration::from_secs(1))));
     let shared = Shared {
         source: source.clone(),
+        hub: Arc::clone(&hub),
+        limits: options.limits,
+        connects: a_second(options.limits.connects_a_second),
+        calls: a_second(options.limits.rest_a_second),
         queue_frames: options.queue_frames,
         stall: options.stall,
         connections: Arc::default(),
@@ -82,13 +123,12 @@ pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Ou
         }
         Source::Recorded(_) => None,
     };
-    let app = Router::new().merge(rest::routes()).fallback(session::upgrade).with_state(shared.clone());
-    let listener = listener.tap_io(|socket| {
-        // A frame waits for nothing: without this a small one may wait for the acknowledgement of the one before.
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
+    let calls = rest::routes().layer(middleware::from_fn_with_state(shared.clone(), limit_calls));
+    let app = Router::new().merge(calls).merge(control::routes()).fallback(session::upgrade).with_state(shared.clone());
+    let app = app.into_make_service_with_connect_info::<Wire>();
+    let listener = Gate { listener, refusing };
+    options.control.attach(&hub);
+    hub.start(&options.faults, options.chaos.as_ref(), options.checksums());
     let closing = CancellationToken::new();
     let mut server = tokio::spawn({
         let closing = closing.clone();
@@ -99,6 +139,7 @@ pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Ou
         () = source.finished() => { shared.complete.cancel(); None }
         ended = &mut server => Some(ended),
     };
+    hub.stop();
     if let Some(market) = market {
         market.abort();
     }

@@ -52,7 +52,7 @@ pub(super) struct Request {
 
 /// A request, or a part of one, that is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     id: Option<String>,
     code: &'static str,
     message: String,
@@ -108,8 +108,13 @@ impl Refusal {
         Self { id, code: "60013", message }
     }
 
+    /// 60014: too many requests.
+    pub(super) fn too_often(id: Option<String>) -> Self {
+        Self { id, code: "60014", message: "Requests too frequent".to_owned() }
+    }
+
     /// 60018: there is no such channel or instrument.
-    pub(super) fn unknown(id: Option<String>, arg: &Arg) -> Self {
+    pub(crate) fn unknown(id: Option<String>, arg: &Arg) -> Self {
         let (channel, inst_id) = (quote(&arg.channel), quote(&arg.inst_id));
         let message = format!(
             "Wrong URL or channel:{channel},instId:{inst_id} doesn't exist. Please use the correct URL, channel and parameters referring to API document."
@@ -118,7 +123,7 @@ impl Refusal {
     }
 
     /// The error event.
-    pub(super) fn text(&self, conn_id: &str) -> String {
+    pub(crate) fn text(&self, conn_id: &str) -> String {
         let mut event = json!({ "event": "error", "code": self.code, "msg": self.message, "connId": conn_id });
         if let Some(id) = &self.id {
             event["id"] = Value::from(id.as_str());

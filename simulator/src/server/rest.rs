@@ -45,9 +45,8 @@ async fn instruments(State(shared): State<Shared>, Query(query): Query<Instrumen
         let family = text(entry, "instFamily");
         if family.is_empty() { text(entry, "uly") } else { family }
     };
-    let found: Vec<&Value> = shared
-        .source
-        .instruments()
+    let listed = shared.source.instruments();
+    let found: Vec<&Value> = listed
         .iter()
         .filter(|entry| text(entry, "instType") == kind)
         .filter(|entry| query.inst_id.as_ref().is_none_or(|id| text(entry, "instId") == *id))

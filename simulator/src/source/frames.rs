@@ -43,7 +43,7 @@ pub(crate) fn timed(options: &Generated, start_ms: u64) -> Vec<Timed> {
     let count = profiles.len();
     let one = |(index, profile): (usize, Profile)| Timed {
         beat: Beat::new(options.seed, profile.inst_id, rhythm, index, count),
-        pair: Pair::new(profile, options.seed, start_ms),
+        pair: Pair::new(profile, options.seed, start_ms, options.checksums),
     };
     profiles.into_iter().enumerate().map(one).collect()
 }

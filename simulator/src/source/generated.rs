@@ -5,8 +5,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
@@ -15,20 +15,85 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use super::frames::{Timed, profiles, timed};
+use super::listing::Listing;
 use super::{Wanted, instrument};
+use crate::fault::{Flood, Kind};
+use crate::market::Due;
 use crate::options::{Generated, Rate};
-use crate::server::{Arg, Client, Pressure};
+use crate::server::{Arg, Client, Pressure, Refusal};
+use crate::truth::Truth;
 
 /// Behind the clock by more than this, the market gives up the time lost instead of rushing after it.
 const FURTHEST_BEHIND: Duration = Duration::from_secs(1);
 /// Frames after which other tasks get their turn.
 const TURN: usize = 32;
 
+/// Silence between two frames of an auction.
+const AUCTION_US: u64 = 1_000_000;
+/// Frames of a flood after which the queues must be half free again.
+const FLOOD_PART: u32 = 8;
+
+/// What a pair is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    /// Trading.
+    Usual,
+    /// Crossed, and about one frame a second.
+    Auction(Instant),
+    /// Nothing but keep-alives.
+    Quiet(Instant),
+}
+
 /// One pair and its subscribers.
 #[derive(Debug)]
 struct Slot {
     timed: Timed,
     subscribers: Vec<Arc<Client>>,
+    mood: Mood,
+    /// Exchange time of the newest frame.
+    last_us: u64,
+    /// Silence after which a keep-alive is due.
+    keep_alive_us: u64,
+}
+
+impl Slot {
+    /// What is due of the pair, and when. None: nothing is sent at this point of its beat.
+    fn next_frame(&mut self) -> (u64, Option<String>) {
+        match self.mood {
+            Mood::Usual => {}
+            Mood::Auction(until) | Mood::Quiet(until) if until > Instant::now() => return self.subdued_frame(),
+            Mood::Auction(_) | Mood::Quiet(_) => self.set_mood(Mood::Usual),
+        }
+        let (at_us, frame) = self.timed.next_frame();
+        self.last_us = at_us;
+        (at_us, Some(frame))
+    }
+
+    fn subdued_frame(&mut self) -> (u64, Option<String>) {
+        let (at_us, due) = self.timed.beat.take();
+        let silence_us = at_us.saturating_sub(self.last_us);
+        let pair = &mut self.timed.pair;
+        let frame = match (self.mood, due) {
+            (Mood::Auction(_), Due::Change) if silence_us >= AUCTION_US => Some(pair.step(at_us / 1000)),
+            (_, Due::KeepAlive) => Some(pair.keep_alive(at_us / 1000)),
+            (Mood::Quiet(_), Due::Change) if silence_us >= self.keep_alive_us => Some(pair.keep_alive(at_us / 1000)),
+            (_, Due::Change) => None,
+        };
+        if frame.is_some() {
+            self.last_us = at_us;
+        }
+        (at_us, frame)
+    }
+
+    fn set_mood(&mut self, mood: Mood) {
+        self.mood = mood;
+        self.timed.pair.auction(matches!(mood, Mood::Auction(_)));
+    }
+
+    /// Exchange time for a frame out of turn: that of the newest, so that it never goes back.
+    fn now_ms(&self) -> u64 {
+        (self.last_us / 1000).max(self.timed.pair.ts_ms())
+    }
 }
 
 /// A generated exchange.
@@ -37,7 +102,9 @@ pub(crate) struct Exchange {
     slots: Vec<Mutex<Slot>>,
     /// Index of each instrument.
     index: HashMap<&'static str, usize>,
-    instruments: Vec<Value>,
+    listing: RwLock<Listing>,
+    /// What each pair's book was.
+    truths: Vec<Truth>,
     rate: Rate,
     start_us: u64,
     /// Exchange time of the newest frame.
@@ -50,15 +117,22 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// A market that stands still until [`Exchange::run`].
-    pub(crate) fn new(options: &Generated) -> Self {
+    pub(crate) fn new(options: &Generated, truth: usize) -> Self {
         let start_ms = options.start_ms.unwrap_or_else(wall_clock_ms);
         let pairs = timed(options, start_ms);
         let index = pairs.iter().enumerate().map(|(index, timed)| (timed.pair.inst_id(), index)).collect();
-        let slots = pairs.into_iter().map(|timed| Mutex::new(Slot { timed, subscribers: Vec::new() })).collect();
-        let instruments = profiles(options).iter().map(instrument::of_profile).collect();
         let start_us = start_ms * 1000;
+        let keep_alive_us = u64::try_from(options.keep_alive.as_micros()).unwrap_or(u64::MAX);
+        let truth = if matches!(options.rate, Rate::Max) { 0 } else { truth };
+        let truths: Vec<Truth> = pairs.iter().map(|_| Truth::new(truth)).collect();
+        for (timed, truth) in pairs.iter().zip(&truths).filter(|(_, truth)| truth.is_kept()) {
+            truth.add(timed.pair.seq_id(), timed.pair.digest());
+        }
+        let slot = |timed| Slot { timed, subscribers: Vec::new(), mood: Mood::Usual, last_us: start_us, keep_alive_us };
+        let slots = pairs.into_iter().map(|timed| Mutex::new(slot(timed))).collect();
+        let listing = RwLock::new(Listing::new(profiles(options).iter().map(instrument::of_profile).collect()));
         let (now_us, subscriptions) = (AtomicU64::new(start_us), AtomicUsize::new(0));
-        Self { slots, index, instruments, rate: options.rate, start_us, now_us, subscriptions, wake: Notify::new() }
+        Self { slots, index, listing, truths, rate: options.rate, start_us, now_us, subscriptions, wake: Notify::new() }
     }
 
     /// Moves the market for ever.
@@ -92,7 +166,7 @@ impl Exchange {
                 origin += now - at;
             }
             let mut slot = self.slots[index].lock().await;
-            self.move_on(&mut slot, Pressure::Close).await;
+            self.move_on(index, &mut slot, Pressure::Close).await;
             due.push(Reverse((slot.timed.beat.peek().0, index)));
             drop(slot);
             since_turn += 1;
@@ -110,10 +184,10 @@ impl Exchange {
                 woken.await;
                 continue;
             }
-            for slot in &self.slots {
+            for (index, slot) in self.slots.iter().enumerate() {
                 let mut slot = slot.lock().await;
                 if !slot.subscribers.is_empty() {
-                    self.move_on(&mut slot, Pressure::Wait).await;
+                    self.move_on(index, &mut slot, Pressure::Wait).await;
                 }
             }
             tokio::task::yield_now().await;
@@ -121,13 +195,24 @@ impl Exchange {
     }
 
     /// One frame of a pair to all its subscribers.
-    async fn move_on(&self, slot: &mut Slot, pressure: Pressure) {
-        let (at_us, text) = slot.timed.next_frame();
+    async fn move_on(&self, index: usize, slot: &mut Slot, pressure: Pressure) {
+        let (at_us, text) = slot.next_frame();
         self.now_us.fetch_max(at_us, Ordering::Relaxed);
+        if let Some(text) = text {
+            self.send(index, slot, text, pressure).await;
+        }
+    }
+
+    /// The pair's book was changed by a frame: the frame goes to all its subscribers, and the book is remembered.
+    async fn send(&self, index: usize, slot: &mut Slot, text: String, pressure: Pressure) {
+        if let Some(truth) = self.truths.get(index).filter(|truth| truth.is_kept()) {
+            truth.add(slot.timed.pair.seq_id(), slot.timed.pair.digest());
+        }
+        let inst_id = slot.timed.pair.inst_id();
         let text = Utf8Bytes::from(text);
         let mut lost = 0;
         for client in &slot.subscribers {
-            if !client.deliver(text.clone(), pressure).await {
+            if !client.deliver(inst_id, text.clone(), pressure).await {
                 lost += 1;
             }
         }
@@ -138,8 +223,93 @@ impl Exchange {
         }
     }
 
+    /// Brings about an event of the market. `clients` are those whom it concerns, where it doesn't concern all.
+    pub(crate) async fn stir(&self, inst_id: &str, kind: &Kind, clients: &[Arc<Client>]) {
+        let Some(&index) = self.index.get(inst_id) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
+        let mut slot = slot.lock().await;
+        let slot = &mut *slot;
+        let concerned = |slot: &Slot| -> Vec<Arc<Client>> {
+            slot.subscribers.iter().filter(|own| clients.iter().any(|client| client.id == own.id)).cloned().collect()
+        };
+        match kind {
+            Kind::Reset(by) => {
+                let text = slot.timed.pair.reset(slot.now_ms(), *by);
+                self.send(index, slot, text, Pressure::Wait).await;
+            }
+            Kind::Auction(length) => {
+                slot.set_mood(Mood::Auction(Instant::now() + *length));
+                // Crossed at once, not with the next frame.
+                let text = slot.timed.pair.step(slot.now_ms());
+                self.send(index, slot, text, Pressure::Wait).await;
+            }
+            Kind::Quiet(length) => slot.set_mood(Mood::Quiet(Instant::now() + *length)),
+            Kind::KeepAlive => {
+                let text = Utf8Bytes::from(slot.timed.pair.keep_alive(slot.now_ms()));
+                for client in concerned(slot) {
+                    client.deliver(inst_id, text.clone(), Pressure::Wait).await;
+                }
+            }
+            Kind::Snapshot => {
+                let text = Utf8Bytes::from(slot.timed.pair.snapshot());
+                for client in concerned(slot) {
+                    client.deliver(inst_id, text.clone(), Pressure::Wait).await;
+                }
+            }
+            Kind::Flood(Flood::Updates, count) => {
+                for number in 0..*count {
+                    if number % FLOOD_PART == 0 {
+                        wait_for(&slot.subscribers).await;
+                    }
+                    let text = slot.timed.pair.step(slot.now_ms());
+                    self.send(index, slot, text, Pressure::Wait).await;
+                }
+                wait_for(&slot.subscribers).await;
+            }
+            Kind::Flood(Flood::KeepAlives, count) => {
+                let (text, clients) = (Utf8Bytes::from(slot.timed.pair.keep_alive(slot.now_ms())), concerned(slot));
+                for number in 0..*count {
+                    if number % FLOOD_PART == 0 {
+                        wait_for(&clients).await;
+                    }
+                    for client in &clients {
+                        client.deliver(inst_id, text.clone(), Pressure::Wait).await;
+                    }
+                }
+                wait_for(&clients).await;
+            }
+            Kind::Delist { state, .. } => {
+                self.listing.write().unwrap_or_else(PoisonError::into_inner).delist(inst_id, *state);
+                let refusal = Refusal::unknown(None, &Arg { channel: "books".to_owned(), inst_id: inst_id.to_owned() });
+                for client in std::mem::take(&mut slot.subscribers) {
+                    self.subscriptions.fetch_sub(1, Ordering::AcqRel);
+                    client.pairs().remove(inst_id);
+                    client.reply(refusal.text(&client.conn_id())).await;
+                }
+            }
+            Kind::Relist => self.listing.write().unwrap_or_else(PoisonError::into_inner).relist(inst_id),
+            Kind::Listing(fields) => self.listing.write().unwrap_or_else(PoisonError::into_inner).change(inst_id, fields),
+            // What concerns connections alone isn't the market's.
+            _ => {}
+        }
+    }
+
+    /// Digests of a pair's book at a sequence number, newest first.
+    pub(crate) fn truth(&self, inst_id: &str, seq_id: i64) -> Vec<u64> {
+        self.index.get(inst_id).and_then(|&index| self.truths.get(index)).map(|truth| truth.of(seq_id)).unwrap_or_default()
+    }
+
+    /// Every pair there is, delisted or not, in order.
+    pub(crate) fn pairs(&self) -> Vec<String> {
+        let mut pairs: Vec<(usize, &str)> = self.index.iter().map(|(id, index)| (*index, *id)).collect();
+        pairs.sort_unstable();
+        pairs.into_iter().map(|(_, id)| id.to_owned()).collect()
+    }
+
     pub(crate) fn offers(&self, arg: &Arg) -> bool {
-        arg.channel == "books" && self.index.contains_key(arg.inst_id.as_str())
+        arg.channel == "books"
+            && self.index.contains_key(arg.inst_id.as_str())
+            && self.listing.read().unwrap_or_else(PoisonError::into_inner).has(&arg.inst_id)
     }
 
     fn slot(&self, inst_id: &str) -> Option<&Mutex<Slot>> {
@@ -154,7 +324,9 @@ impl Exchange {
         }
         let snapshot = slot.timed.pair.snapshot();
         // Subscribing again sends a second snapshot; the stream goes on once.
-        if client.deliver(Utf8Bytes::from(snapshot), Pressure::Wait).await && !slot.subscribers.iter().any(|other| other.id == client.id) {
+        if client.deliver(&wanted.arg.inst_id, Utf8Bytes::from(snapshot), Pressure::Wait).await
+            && !slot.subscribers.iter().any(|other| other.id == client.id)
+        {
             slot.subscribers.push(Arc::clone(client));
             self.subscriptions.fetch_add(1, Ordering::AcqRel);
             self.wake.notify_one();
@@ -180,17 +352,27 @@ impl Exchange {
         self.subscriptions.fetch_sub(before - slot.subscribers.len(), Ordering::AcqRel);
     }
 
-    pub(crate) fn instruments(&self) -> &[Value] {
-        &self.instruments
+    pub(crate) fn instruments(&self) -> Vec<Value> {
+        self.listing.read().unwrap_or_else(PoisonError::into_inner).entries()
     }
 
     pub(crate) async fn book(&self, inst_id: &str, limit: usize) -> Option<String> {
+        if !self.listing.read().unwrap_or_else(PoisonError::into_inner).has(inst_id) {
+            return None;
+        }
         let slot = self.slot(inst_id)?;
         Some(slot.lock().await.timed.pair.picture(limit))
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
         self.now_us.load(Ordering::Relaxed) / 1000
+    }
+}
+
+/// Until each of these clients has room for a part of a flood.
+async fn wait_for(clients: &[Arc<Client>]) {
+    for client in clients {
+        client.half_free().await;
     }
 }
 

@@ -5,18 +5,21 @@
 //! - `frames`: the generated market as a plain sequence of frames, and written to a file.
 //! - `recording`: recordings, held in memory and played back to each subscriber.
 //! - `instrument`: instruments as OKX's REST answers list them.
+//! - `listing`: the list that a generated market gives, and its changes.
 
 mod frames;
 mod generated;
 mod instrument;
+mod listing;
 mod recording;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 pub use frames::{Frames, frames, write_recording};
-pub(crate) use generated::Exchange;
+pub(crate) use generated::{Exchange, wall_clock_ms};
 pub(crate) use recording::Library;
 
 use crate::server::{Arg, Client};
@@ -78,10 +81,26 @@ impl Source {
     }
 
     /// Every instrument, as REST lists it.
-    pub(crate) fn instruments(&self) -> &[Value] {
+    pub(crate) fn instruments(&self) -> Cow<'_, [Value]> {
         match self {
-            Self::Generated(exchange) => exchange.instruments(),
-            Self::Recorded(library) => library.instruments(),
+            Self::Generated(exchange) => Cow::Owned(exchange.instruments()),
+            Self::Recorded(library) => Cow::Borrowed(library.instruments()),
+        }
+    }
+
+    /// The pairs that have a book.
+    pub(crate) fn pairs(&self) -> Vec<String> {
+        match self {
+            Self::Generated(exchange) => exchange.pairs(),
+            Self::Recorded(library) => library.pairs(),
+        }
+    }
+
+    /// The generated market, if it is one.
+    pub(crate) fn exchange(&self) -> Option<&Arc<Exchange>> {
+        match self {
+            Self::Generated(exchange) => Some(exchange),
+            Self::Recorded(_) => None,
         }
     }
 
@@ -98,7 +117,7 @@ impl Source {
     pub(crate) fn now_ms(&self) -> u64 {
         match self {
             Self::Generated(exchange) => exchange.now_ms(),
-            Self::Recorded(_) => generated::wall_clock_ms(),
+            Self::Recorded(_) => wall_clock_ms(),
         }
     }
 

@@ -27,6 +27,13 @@ pub struct Book {
     pub snapshots: usize,
     pub deletes: usize,
     pub unknown_deletes: usize,
+    /// Identifiers may go back: counted instead of refused.
+    pub may_reset: bool,
+    pub resets: usize,
+    /// Frames have checksums: verified instead of refused.
+    pub checksums: bool,
+    /// Asks, then bids: price and size as they were sent.
+    pub texts: [BTreeMap<i64, (String, String)>; 2],
 }
 
 pub fn price(text: &str) -> i64 {
@@ -41,18 +48,19 @@ impl Book {
         if frame["action"] == "snapshot" {
             assert_eq!(prev, -1);
             self.sides = Default::default();
+            self.texts = Default::default();
             self.snapshots += 1;
         } else {
             assert_eq!(frame["action"], "update");
             assert_eq!(prev, self.seq_id, "the chain is broken");
-            assert!(seq >= prev);
+            assert!(seq >= prev || self.may_reset);
+            self.resets += usize::from(seq < prev);
         }
-        assert_eq!(data["checksum"], 0);
         let ts = data["ts"].as_str().unwrap().parse().unwrap();
         assert!(frame["action"] == "snapshot" || ts >= self.ts_ms, "time goes back");
         (self.seq_id, self.ts_ms) = (seq, ts);
         let mut count = 0;
-        for (side, name) in self.sides.iter_mut().zip(["asks", "bids"]) {
+        for ((side, texts), name) in self.sides.iter_mut().zip(&mut self.texts).zip(["asks", "bids"]) {
             let mut last = None;
             for level in data[name].as_array().unwrap() {
                 let [text, size, third, orders] = [0, 1, 2, 3].map(|i| level[i].as_str().unwrap());
@@ -68,13 +76,36 @@ impl Book {
                 if size == 0.0 {
                     self.deletes += 1;
                     self.unknown_deletes += usize::from(side.remove(&price).is_none());
+                    texts.remove(&price);
                 } else {
                     assert!(size > 0.0 && orders > 0 && price > 0);
                     side.insert(price, (size, orders));
+                    texts.insert(price, (text.to_owned(), level[1].as_str().unwrap().to_owned()));
                 }
             }
         }
+        assert_eq!(data["checksum"], if self.checksums { self.checksum() } else { 0 });
         count
+    }
+
+    /// OKX's checksum, bit by bit.
+    fn checksum(&self) -> i32 {
+        let [asks, bids] = &self.texts;
+        let (mut asks, mut bids) = (asks.values(), bids.values().rev());
+        let mut parts = Vec::new();
+        for _ in 0..25 {
+            parts.extend([bids.next(), asks.next()].into_iter().flatten().map(|(price, size)| format!("{price}:{size}")));
+        }
+        let crc = parts.join(":").bytes().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
+        });
+        (!crc).cast_signed()
+    }
+
+    /// The digest that the simulator's truth has for this book.
+    pub fn digest(&self) -> u64 {
+        let level = |(&price, &(size, orders)): (&i64, &(f64, u32))| (price as f64 / 1e8, size, orders);
+        leadline_simulator::digest(self.sides[1].iter().rev().map(level), self.sides[0].iter().map(level))
     }
 
     /// Best ask minus best bid, in 1e-8.
@@ -129,13 +160,20 @@ impl Server {
 
     /// The JSON that a GET answers.
     pub async fn get(&self, path: &str) -> Value {
+        self.http("GET", path, "").await.1
+    }
+
+    /// Status and JSON that a request is answered with.
+    pub async fn http(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut socket = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let length = body.len();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         tokio::time::timeout(DEADLINE, socket.read_to_string(&mut answer)).await.unwrap().unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap())
     }
 }
 

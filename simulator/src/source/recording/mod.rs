@@ -129,6 +129,12 @@ impl Library {
         &self.instruments
     }
 
+    /// Instruments that have a book.
+    pub(crate) fn pairs(&self) -> Vec<String> {
+        let has_book = |id: &&str| self.offers(&Arg { channel: "books".to_owned(), inst_id: (*id).to_owned() });
+        self.tape.instruments().filter(has_book).map(str::to_owned).collect()
+    }
+
     pub(crate) fn book(&self, inst_id: &str, limit: usize) -> Option<String> {
         let book = self.tape.first_book(inst_id)?;
         let side = |name: &str| -> Vec<Value> {

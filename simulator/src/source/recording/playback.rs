@@ -92,9 +92,9 @@ impl Playback {
             if wanted.is_empty() || !self.client.is_open() {
                 return false;
             }
-            if wanted.contains_key(&frame.stream) {
+            if let Some(arg) = wanted.get(&frame.stream) {
                 let pressure = if matches!(self.pace, Pace::Max) { Pressure::Wait } else { Pressure::Close };
-                if !self.client.deliver(frame.text.clone(), pressure).await {
+                if !self.client.deliver(&arg.inst_id, frame.text.clone(), pressure).await {
                     return false;
                 }
             }
