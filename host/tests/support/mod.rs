@@ -105,6 +105,17 @@ impl Redis {
         }
     }
 
+    /// Where its data are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A connection to it.
+    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
+        client.get_multiplexed_async_connection().await.expect("redis-server is there")
+    }
+
     /// One command.
     pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
