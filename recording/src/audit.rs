@@ -79,7 +79,11 @@ impl Audit {
     /// a book. A gap that the recorder knows and that a snapshot follows is clean: no book was wrong at any time.
     pub fn is_clean(&self) -> bool {
         let sound = |counters: &Counters| counters.gaps == 0 && counters.checksum_bad == 0 && counters.dropped == 0;
-        self.bad_line_count == 0 && self.refused == 0 && self.damaged.is_empty() && self.missing.is_empty() && self.rows.iter().all(|row| sound(&row.counters))
+        self.bad_line_count == 0
+            && self.refused == 0
+            && self.damaged.is_empty()
+            && self.missing.is_empty()
+            && self.rows.iter().all(|row| sound(&row.counters))
     }
 }
 

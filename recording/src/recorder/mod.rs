@@ -164,9 +164,10 @@ impl Recorder {
     pub fn frame(&self, bytes: &[u8], received_unix_us: u64) {
         let before = self.shared.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         let taken = before + bytes.len() <= self.queue_bytes
-            && self.frames.as_ref().is_some_and(|frames| {
-                frames.try_send(Taken { bytes: bytes.into(), received_us: received_unix_us }).is_ok()
-            });
+            && self
+                .frames
+                .as_ref()
+                .is_some_and(|frames| frames.try_send(Taken { bytes: bytes.into(), received_us: received_unix_us }).is_ok());
         if !taken {
             self.shared.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
             self.shared.slow.count(received_unix_us);

@@ -54,7 +54,8 @@ impl Store {
         store.put_in_order()?;
         let last = store.manifest.segments.iter().filter_map(|entry| entry.last_received_us).max();
         if let Some(last) = last {
-            let gap = Gap { pair: crate::ALL_PAIRS.to_owned(), from_us: last, to_us: Some(now_us.max(last)), reason: NOT_RUNNING.to_owned() };
+            let gap =
+                Gap { pair: crate::ALL_PAIRS.to_owned(), from_us: last, to_us: Some(now_us.max(last)), reason: NOT_RUNNING.to_owned() };
             store.manifest.gaps.push(gap);
         }
         store.make_room(0, 0).map_err(failed)?;

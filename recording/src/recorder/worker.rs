@@ -29,7 +29,11 @@ const MAX_UNSYNCED: usize = 64;
 enum Disk {
     Well,
     /// It refuses; it is tried again with the first frame after a time.
-    Refusing { why: String, wait: Duration, again: Instant },
+    Refusing {
+        why: String,
+        wait: Duration,
+        again: Instant,
+    },
 }
 
 pub(super) struct Worker {
@@ -54,13 +58,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Puts the folder in order and writes its first manifest.
-    pub(super) fn start(
-        folder: &Path,
-        origin: &Origin,
-        limits: Limits,
-        shared: Arc<Shared>,
-        now_us: u64,
-    ) -> Result<Self, RecordingError> {
+    pub(super) fn start(folder: &Path, origin: &Origin, limits: Limits, shared: Arc<Shared>, now_us: u64) -> Result<Self, RecordingError> {
         let mut store = Store::open(folder, origin, &limits, now_us)?;
         let (gaps, pairs) = (std::mem::take(&mut store.manifest.gaps), std::mem::take(&mut store.manifest.pairs));
         let mut ledger = Ledger::resumed(gaps, store.manifest.gaps_left_out, pairs, now_us);
@@ -265,7 +263,8 @@ impl Worker {
 
     /// Has data forced to the disk, if it is time.
     fn sync(&mut self) {
-        if self.synced.elapsed() < self.limits.sync_every || !(self.written_since_sync || !self.unsynced.is_empty()) {
+        let nothing = !self.written_since_sync && self.unsynced.is_empty();
+        if nothing || self.synced.elapsed() < self.limits.sync_every {
             return;
         }
         let mut files = std::mem::take(&mut self.unsynced);
