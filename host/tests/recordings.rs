@@ -42,7 +42,7 @@ fn generated(folder: &Path, frames: usize) -> PathBuf {
 fn record(plain: &Path, folder: &Path) {
     let origin = Origin { endpoint: "wss://here".into(), channel: "books".into(), pairs: vec![] };
     // Each frame is written by itself, so that a cut loses few.
-    let limits = Limits { segment_bytes: 16 << 10, flush_every: Duration::from_nanos(1), ..Limits::default() };
+    let limits = Limits { segment_bytes: 64 << 10, flush_every: Duration::from_nanos(1), ..Limits::default() };
     let recorder = Recorder::start(folder, &origin, &limits).expect("started");
     let mut recording = Recording::open(plain).expect("open");
     while let Some(frame) = recording.next_frame().expect("a frame") {
@@ -61,7 +61,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn verify_and_replay_say_the_same_of_every_form() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let plain = generated(scratch.path(), 200);
+    let plain = generated(scratch.path(), 600);
     let folder = scratch.path().join("recorded");
     record(&plain, &folder);
     assert!(segments(&folder).len() > 1, "several segments are one recording");
@@ -106,7 +106,7 @@ fn a_gap_that_the_recorder_knows_and_a_snapshot_follows_is_told_and_clean() {
 #[test]
 fn a_gap_in_a_books_chain_is_not_clean_whatever_the_recorder_knows() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let plain = generated(scratch.path(), 200);
+    let plain = generated(scratch.path(), 600);
     let folder = scratch.path().join("recorded");
     record(&plain, &folder);
     let second = segments(&folder).remove(1);
@@ -121,7 +121,7 @@ fn a_gap_in_a_books_chain_is_not_clean_whatever_the_recorder_knows() {
 #[test]
 fn a_segment_cut_by_a_kill_is_told_and_clean() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let plain = generated(scratch.path(), 200);
+    let plain = generated(scratch.path(), 600);
     let folder = scratch.path().join("recorded");
     record(&plain, &folder);
     let last = segments(&folder).pop().expect("one");
@@ -139,7 +139,7 @@ fn a_segment_cut_by_a_kill_is_told_and_clean() {
 #[test]
 fn a_damaged_segment_is_named_and_the_others_are_used() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let plain = generated(scratch.path(), 200);
+    let plain = generated(scratch.path(), 600);
     let folder = scratch.path().join("recorded");
     record(&plain, &folder);
     let segments = segments(&folder);

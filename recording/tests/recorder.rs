@@ -85,7 +85,7 @@ fn frames(most: usize) -> impl Strategy<Value = Frames> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_recorded_is_read_back_byte_for_byte_whatever_the_rotation(
@@ -123,7 +123,8 @@ proptest! {
         OpenOptions::new().write(true).open(&file).unwrap().set_len((length as f64 * place) as u64).unwrap();
         for path in [segment.as_path(), folder.path()] {
             let (read, cut, errors) = read(path);
-            prop_assert_eq!((cut, errors.len()), (1, 0));
+            // Only the end of the times may be gone: then every frame is there.
+            prop_assert!(errors.is_empty() && (cut == 1 || (!cut_frames && read == frames)), "{cut} cut, {errors:?}");
             prop_assert!(frames.starts_with(&read), "{} frames of {}", read.len(), frames.len());
         }
         // The next recorder goes on behind it, and the manifest says what is there.

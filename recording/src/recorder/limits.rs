@@ -8,7 +8,8 @@ use crate::{MAX_LINE_BYTES, RecordingError};
 /// What bounds a recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most bytes of a segment: both of its files, packed.
+    /// Most bytes of a segment: both of its files, packed. A frame that might not fit even alone is left out, so anything under
+    /// 2 MiB limits the frames too.
     pub segment_bytes: u64,
     /// How long a segment is written before the next one begins.
     pub segment_age: Duration,

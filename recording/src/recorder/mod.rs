@@ -163,14 +163,23 @@ impl Recorder {
     /// dropped, counted, and entered as a gap.
     pub fn frame(&self, bytes: &[u8], received_unix_us: u64) {
         let before = self.shared.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        let taken = before + bytes.len() <= self.queue_bytes
-            && self
-                .frames
-                .as_ref()
-                .is_some_and(|frames| frames.try_send(Taken { bytes: bytes.into(), received_us: received_unix_us }).is_ok());
+        let after = before + bytes.len();
+        let send = |frames: &SyncSender<Taken>| frames.try_send(Taken { bytes: bytes.into(), received_us: received_unix_us }).is_ok();
+        let taken = after <= self.queue_bytes && self.frames.as_ref().is_some_and(send);
         if !taken {
             self.shared.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
             self.shared.slow.count(received_unix_us);
+        }
+        // The thread looks by itself, but not often enough for a flood.
+        let half = self.queue_bytes / 2;
+        if before < half && half <= after {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
         }
     }
 
@@ -230,6 +239,7 @@ impl Recorder {
 
     fn end(&mut self) -> Result<(), RecordingError> {
         self.frames = None;
+        self.wake();
         let Some(thread) = self.thread.take() else { return Ok(()) };
         thread.join().unwrap_or_else(|_| {
             let source = io::Error::other("the recorder's thread broke");

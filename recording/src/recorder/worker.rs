@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::keeper::{Job, Keeper};
@@ -17,6 +18,9 @@ use crate::{ALL_PAIRS, Manifest, RecordingError};
 
 /// Most raw bytes that are packed before they are written.
 const WRITE_BYTES: usize = 1 << 20;
+
+/// How long frames may lie before the thread looks for them.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The first and the longest wait before the disk is tried again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
@@ -90,13 +94,14 @@ impl Worker {
     pub(super) fn run(mut self, frames: &Receiver<Taken>) -> Result<(), RecordingError> {
         let mut next = Instant::now() + self.limits.flush_every;
         loop {
-            match frames.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            match frames.try_recv() {
                 Ok(frame) => {
                     self.shared.waiting_bytes.fetch_sub(frame.bytes.len(), Ordering::Relaxed);
                     self.take(&frame);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // To be woken for each frame would cost more than to write it, and cost it where frames are received.
+                Err(TryRecvError::Empty) => thread::park_timeout(LOOK.min(next.saturating_duration_since(Instant::now()))),
+                Err(TryRecvError::Disconnected) => break,
             }
             let now = Instant::now();
             if now >= next {
