@@ -1,12 +1,12 @@
 //! Every book of a recording kept and verified: what `leadline verify` prints.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use leadline_market::{BookFrame, Counters, Decoder, Level, Message, TrackedBook};
 use serde::Serialize;
 
-use crate::{Recording, RecordingError};
+use crate::{CutShort, Manifest, Recording, RecordingError};
 
 /// Most bad lines that an audit names; all are counted.
 pub const MAX_BAD_LINES: usize = 100;
@@ -29,11 +29,21 @@ pub struct Audit {
     pub bad_lines: Vec<BadLine>,
     /// Frames whose levels could not be a book (price zero, too many levels).
     pub refused: u64,
+    /// Files with an error in them, whose rest could not be read: what is wrong, a line each.
+    pub damaged: Vec<String>,
+    /// Files that end before their end. What is before that was read.
+    pub cut_short: Vec<CutShort>,
+    /// What the recorder says of its folder: known gaps, frames dropped, segments deleted.
+    pub manifest: Option<Manifest>,
+    /// Segments that the manifest lists and the folder doesn't hold.
+    pub missing: Vec<String>,
 }
 
 /// A line that could not be read as a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
+    /// The file it is in.
+    pub file: PathBuf,
     /// The line, counted from 1.
     pub line: u64,
     /// What is wrong with it.
@@ -66,10 +76,14 @@ pub struct Row {
 
 impl Audit {
     /// Whether every line could be read, every checksum was the book's, no frame was missing or dropped, and every frame could be
-    /// a book.
+    /// a book. A gap that the recorder knows and that a snapshot follows is clean: no book was wrong at any time.
     pub fn is_clean(&self) -> bool {
         let sound = |counters: &Counters| counters.gaps == 0 && counters.checksum_bad == 0 && counters.dropped == 0;
-        self.bad_line_count == 0 && self.refused == 0 && self.rows.iter().all(|row| sound(&row.counters))
+        self.bad_line_count == 0
+            && self.refused == 0
+            && self.damaged.is_empty()
+            && self.missing.is_empty()
+            && self.rows.iter().all(|row| sound(&row.counters))
     }
 }
 
@@ -87,10 +101,16 @@ pub fn audit(path: impl AsRef<Path>) -> Result<Audit, RecordingError> {
         let frame = match recording.next_frame() {
             Ok(Some(frame)) => frame,
             Ok(None) => break,
-            Err(RecordingError::LongLine { line, limit, .. }) => {
-                audit.bad_line(line, format!("longer than {limit} bytes"));
+            Err(RecordingError::LongLine { path, line, limit }) => {
+                audit.bad_line(path, line, format!("longer than {limit} bytes"));
                 continue;
             }
+            Err(error @ RecordingError::Damaged { .. }) => {
+                audit.damaged.push(error.to_string());
+                continue;
+            }
+            // All that there was is damaged: that is said already.
+            Err(RecordingError::Empty { .. }) if !audit.damaged.is_empty() => break,
             Err(error) => return Err(error),
         };
         audit.frames += 1;
@@ -106,9 +126,18 @@ pub fn audit(path: impl AsRef<Path>) -> Result<Audit, RecordingError> {
                 }
             }
             Ok(_) => audit.other_frames += 1,
-            Err(error) => audit.bad_line(frame.line, error.to_string()),
+            Err(error) => {
+                let file = frame.segment.map_or_else(|| path.to_path_buf(), |segment| path.join(segment));
+                audit.bad_line(file, frame.line, error.to_string());
+            }
         }
     }
+    if let Some(problem) = recording.manifest_problem() {
+        audit.damaged.push(format!("{}: {problem}", path.join(crate::MANIFEST).display()));
+    }
+    audit.cut_short = recording.cut_short().to_vec();
+    audit.missing = recording.missing().to_vec();
+    audit.manifest = recording.manifest().cloned();
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     for ((channel, instrument), tracked) in books {
         audit.refused += tracked.refused();
@@ -118,10 +147,10 @@ pub fn audit(path: impl AsRef<Path>) -> Result<Audit, RecordingError> {
 }
 
 impl Audit {
-    fn bad_line(&mut self, line: u64, problem: String) {
+    fn bad_line(&mut self, file: PathBuf, line: u64, problem: String) {
         self.bad_line_count += 1;
         if self.bad_lines.len() < MAX_BAD_LINES {
-            self.bad_lines.push(BadLine { line, problem });
+            self.bad_lines.push(BadLine { file, line, problem });
         }
     }
 }

@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use leadline_market::{Instrument, parse_listing};
 
 use crate::RecordingError;
+use crate::folder::INSTRUMENTS;
 
 /// Longest listing that is read, unpacked. All of OKX's options are about 1 MB.
 pub const MAX_LISTING_BYTES: u64 = 64 << 20;
@@ -21,12 +22,15 @@ pub struct Listings {
     pub left_out: usize,
 }
 
-/// Reads every `*.json` and `*.json.gz` in the folder `instruments` beside the recording. No folder, no instruments.
+/// Reads every `*.json` and `*.json.gz` in the folder `instruments` beside the recording, or in it where it is a folder itself. No
+/// such folder, no instruments.
 ///
 /// # Errors
 /// [`RecordingError::Io`], or [`RecordingError::Instruments`] naming the file that is not a listing.
 pub fn instruments_beside(recording: impl AsRef<Path>) -> Result<Listings, RecordingError> {
-    let folder = recording.as_ref().parent().unwrap_or(Path::new("")).join("instruments");
+    let recording = recording.as_ref();
+    let around = if recording.is_dir() { recording } else { recording.parent().unwrap_or(Path::new("")) };
+    let folder = around.join(INSTRUMENTS);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Listings::default()),

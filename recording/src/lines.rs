@@ -1,20 +1,27 @@
-//! Lines of bounded length out of a file.
+//! Lines of bounded length out of a file, plain or packed with zstd.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use zstd::stream::read::Decoder;
+
+/// Largest window that a packed file may ask memory for, as a power of two: 32 MiB. `zstd -19` asks for 8 MiB.
+const MAX_WINDOW_LOG: u32 = 25;
+
 /// Reads a file line by line into one buffer.
-#[derive(Debug)]
 pub(crate) struct Lines {
-    /// The file.
-    reader: BufReader<File>,
+    /// The file, unpacked.
+    reader: Box<dyn BufRead + Send>,
     /// The last line, without its end.
     buffer: Vec<u8>,
     /// Its number, counted from 1.
     number: u64,
     /// Longest line that is read.
     limit: usize,
+    /// What there is when nothing more can be read.
+    over: Option<Next>,
 }
 
 /// What the next line is.
@@ -26,15 +33,25 @@ pub(crate) enum Next {
     TooLong,
     /// There is none.
     End,
+    /// There is none, since the packed file ends before its end. The piece of a line before that is passed.
+    Cut,
 }
 
 impl Lines {
+    /// Opens a file; one that ends in `.zst` is unpacked.
     pub(crate) fn open(path: &Path, limit: usize) -> io::Result<Self> {
         let file = File::open(path)?;
         if file.metadata()?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
-        Ok(Self { reader: BufReader::with_capacity(1 << 16, file), buffer: Vec::new(), number: 0, limit })
+        let reader: Box<dyn BufRead + Send> = if is_packed(path) {
+            let mut decoder = Decoder::new(file)?;
+            decoder.window_log_max(MAX_WINDOW_LOG)?;
+            Box::new(BufReader::with_capacity(1 << 16, decoder))
+        } else {
+            Box::new(BufReader::with_capacity(1 << 16, file))
+        };
+        Ok(Self { reader, buffer: Vec::new(), number: 0, limit, over: None })
     }
 
     /// The last line, without its end (`\n` or `\r\n`).
@@ -47,13 +64,29 @@ impl Lines {
         self.number
     }
 
-    /// Reads the next line. The last one needs no line end.
+    /// Reads the next line. The last one needs no line end. After an error there is none.
     pub(crate) fn advance(&mut self) -> io::Result<Next> {
         self.buffer.clear();
+        if let Some(over) = self.over {
+            return Ok(over);
+        }
         let mut any = false;
         let mut too_long = false;
         loop {
-            let chunk = self.reader.fill_buf()?;
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    self.buffer.clear();
+                    // Only the decoder says this: a plain file just ends.
+                    if error.kind() == io::ErrorKind::UnexpectedEof {
+                        self.over = Some(Next::Cut);
+                        return Ok(Next::Cut);
+                    }
+                    self.over = Some(Next::End);
+                    return Err(error);
+                }
+            };
             if chunk.is_empty() {
                 break;
             }
@@ -84,4 +117,15 @@ impl Lines {
         }
         Ok(Next::Line)
     }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("number", &self.number).field("limit", &self.limit).field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+/// Whether a file is packed with zstd, by its name.
+pub(crate) fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "zst")
 }

@@ -82,7 +82,7 @@ fn an_empty_recording_and_a_missing_one_are_named_with_a_hint() {
     let (folder, path) = recording("x");
     let error = Recording::open(path.with_extension("missing")).unwrap_err().to_string();
     assert!(error.contains("made.missing"), "{error}");
-    assert!(matches!(Recording::open(folder.path()), Err(RecordingError::Io { .. })));
+    assert!(matches!(Recording::open(folder.path()), Err(RecordingError::NoRecording { .. })));
 }
 
 #[test]

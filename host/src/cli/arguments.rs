@@ -32,19 +32,20 @@ pub fn command() -> Command {
                 .about("Check recordings frame by frame: chain, checksums, structure")
                 .long_about(
                     "Checks recordings frame by frame: chain, checksums, structure. Prints one JSON line a channel and instrument, with its counts and \
-                     its last book. Exit code 0: all good; 1: a gap, a wrong checksum or an unreadable line; 2: a file that can't be read.",
+                     its last book. What a recorder's folder says of its own gaps goes to standard error. Exit code 0: all good; 1: a gap in a book's chain, a wrong \
+                     checksum or an unreadable line; 2: a file that can't be read.",
                 )
-                .arg(files("Recordings: one frame a line, as the exchange sent it")),
+                .arg(files("Recordings, one frame a line as the exchange sent it: .ndjson, .ndjson.zst, or a recorder's folder")),
         )
         .subcommand(
             Command::new("replay")
                 .about("Run recorded books through the plugins, without Redis")
                 .long_about(
                     "Runs recorded books through the plugins, without Redis, as fast as it goes. Deterministic: the same recording and plugins give the \
-                     same lines, but for `microseconds`. Instruments are read from *.json or *.json.gz in a folder `instruments` beside the recording. \
+                     same lines, but for `microseconds`. Instruments are read from *.json or *.json.gz in a folder `instruments` beside the recording, or in it. \
                      Exit code 0: all good; 1: a book broke or a line can't be read; 2: a file or a plugin can't be used.",
                 )
-                .arg(files("Recordings: one frame a line, as the exchange sent it"))
+                .arg(files("Recordings, one frame a line as the exchange sent it: .ndjson, .ndjson.zst, or a recorder's folder"))
                 .arg(
                     Arg::new("format")
                         .long("format")

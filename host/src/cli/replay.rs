@@ -74,6 +74,9 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         for note in &replay.notes {
             eprintln!("{}: {note}", file.display());
         }
+        for cut in replay.recording.cut_short() {
+            eprintln!("{cut}");
+        }
         clean &= replay.breaks == 0 && replay.bad_lines == 0;
     }
     Ok(ExitCode::from(u8::from(!clean)))
@@ -129,12 +132,6 @@ impl<'a> Replay<'a> {
         Ok(Self { plugins, recording, listed, books: BTreeMap::new(), breaks: 0, bad_lines: 0, frames: 0, notes: Vec::new() })
     }
 
-    fn note(&mut self, text: String) {
-        if self.notes.len() < MAX_NOTES {
-            self.notes.push(text);
-        }
-    }
-
     /// Runs to the end, or until `each` says that it is enough.
     fn run(&mut self, mut each: impl FnMut(Reading) -> bool) -> anyhow::Result<()> {
         let mut decoder = Decoder::new();
@@ -142,14 +139,14 @@ impl<'a> Replay<'a> {
             let frame = match self.recording.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Ok(()),
-                Err(error) if error.is_one_line() => {
+                Err(error) if error.goes_on() => {
                     self.bad_lines += 1;
-                    self.note(error.to_string());
+                    note(&mut self.notes, || error.to_string());
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            let (line, arrival) = (frame.line, Arrival::recorded(frame.received_ms().unwrap_or(0.0) as u64));
+            let (place, arrival) = (frame.place(), Arrival::recorded(frame.received_ms().unwrap_or(0.0) as u64));
             match decoder.decode(frame.bytes) {
                 Ok(Message::Books(frames)) => {
                     for frame in frames {
@@ -176,9 +173,7 @@ impl<'a> Replay<'a> {
                             }
                             Verdict::Broken(why) => {
                                 self.breaks += 1;
-                                if self.notes.len() < MAX_NOTES {
-                                    self.notes.push(format!("line {line}: {}: {why}; dropped until a snapshot", frame.instrument));
-                                }
+                                note(&mut self.notes, || format!("{place}: {}: {why}; dropped until a snapshot", frame.instrument));
                             }
                             Verdict::Applied(_) | Verdict::Dropped => {}
                         }
@@ -187,10 +182,17 @@ impl<'a> Replay<'a> {
                 Ok(_) => {}
                 Err(error) => {
                     self.bad_lines += 1;
-                    self.note(format!("line {line}: {error}"));
+                    note(&mut self.notes, || format!("{place}: {error}"));
                 }
             }
         }
+    }
+}
+
+/// Keeps a note, while there is room.
+fn note(notes: &mut Vec<String>, text: impl FnOnce() -> String) {
+    if notes.len() < MAX_NOTES {
+        notes.push(text());
     }
 }
 
