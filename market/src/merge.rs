@@ -40,47 +40,61 @@ impl BookSide {
         Ok(run)
     }
 
-    /// Changes levels that stay, notes in `steps`, best first, those that come and go.
-    fn plan(&mut self, changes: &[Level]) -> Result<Run, BookError> {
+    /// Finds the place of each change of the run. Apart from what follows, which branches on the answers: without a branch between
+    /// them, the processor makes several searches at once.
+    fn find(&mut self, changes: &[Level]) -> Result<(), BookError> {
         self.steps.clear();
-        let mut run = Run { length: 0, deletes_unknown: 0 };
-        let mut levels = self.len();
-        // Only levels below `end` are worse than the change before, whose rank is `bound`.
-        let (mut end, mut bound) = (levels, None);
+        let (side, scale) = (self.side(), self.price_scale());
+        let mut bound = None;
         for change in changes {
             if change.price.is_zero() {
-                return Err(BookError::PriceZero { side: self.side() });
+                return Err(BookError::PriceZero { side });
             }
-            if change.price.scale() > self.price_scale() {
+            if change.price.scale() > scale {
                 break;
             }
             let Some(rank) = self.rank(change.price) else {
-                return Err(BookError::PriceOverflow { price: change.price, scale: self.price_scale() });
+                return Err(BookError::PriceOverflow { price: change.price, scale });
             };
             if bound.is_some_and(|bound| rank >= bound) {
                 break;
             }
-            let at = self.ranks[..end].partition_point(|&other| other < rank);
-            let there = at < end && self.ranks[at] == rank;
+            bound = Some(rank);
+            let at = self.ranks.partition_point(|&other| other < rank);
+            self.steps.push(Step { rank, at, comes: None });
+        }
+        Ok(())
+    }
+
+    /// Changes levels that stay and leaves in `steps`, best first, those that come and go.
+    fn plan(&mut self, changes: &[Level]) -> Result<Run, BookError> {
+        self.find(changes)?;
+        let mut run = Run { length: self.steps.len(), deletes_unknown: 0 };
+        let mut levels = self.len();
+        let mut kept = 0;
+        for (index, change) in changes.iter().enumerate().take(run.length) {
+            let Step { rank, at, .. } = self.steps[index];
+            let there = self.ranks.get(at) == Some(&rank);
             if change.size.is_zero() {
-                if there {
-                    self.steps.push(Step { rank, at, comes: None });
-                    levels -= 1;
-                } else {
+                if !there {
                     run.deletes_unknown += 1;
+                    continue;
                 }
+                levels -= 1;
+                self.steps[kept] = Step { rank, at, comes: None };
             } else if there {
                 self.details[at] = self.details[at].with(change);
+                continue;
             } else {
-                self.steps.push(Step { rank, at, comes: Some(run.length as u32) });
                 levels += 1;
                 if levels > MAX_LEVELS_A_SIDE {
                     return Err(BookError::TooManyLevels { side: self.side() });
                 }
+                self.steps[kept] = Step { rank, at, comes: Some(index as u32) };
             }
-            (end, bound) = (at, Some(rank));
-            run.length += 1;
+            kept += 1;
         }
+        self.steps.truncate(kept);
         Ok(run)
     }
 
