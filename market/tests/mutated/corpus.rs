@@ -103,7 +103,7 @@ impl Generated {
         for (key, direction) in [("asks", 1), ("bids", -1)] {
             let _ = write!(sides, "\"{key}\":[{}],", self.levels(rng, direction, count, snapshot));
         }
-        let text = self.text(rng, &sides, snapshot, previous, 0);
+        let text = self.text(&sides, snapshot, previous, 0);
         if self.form == Form::Today {
             return text;
         }
@@ -113,15 +113,14 @@ impl Generated {
         }
     }
 
-    fn text(&self, rng: &mut ChaCha8Rng, sides: &str, snapshot: bool, previous: i64, checksum: i32) -> String {
+    fn text(&self, sides: &str, snapshot: bool, previous: i64, checksum: i32) -> String {
         let (time, sequence) = (self.time_ms, self.sequence);
         match self.form {
             Form::Today | Form::Checksum => {
                 let action = if snapshot { "snapshot" } else { "update" };
-                let channel = if once_in(rng, 2) { "books" } else { "books-l2-tbt" };
                 let ids = if self.form == Form::Today { format!(",\"seqId\":{sequence},\"prevSeqId\":{previous}") } else { String::new() };
                 format!(
-                    r#"{{"arg":{{"channel":"{channel}","instId":"BTC-USDT"}},"action":"{action}","data":[{{{sides}"ts":"{time}","checksum":{checksum}{ids}}}]}}"#
+                    r#"{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"{action}","data":[{{{sides}"ts":"{time}","checksum":{checksum}{ids}}}]}}"#
                 )
             }
             Form::Old(_) => {
@@ -145,8 +144,9 @@ impl Generated {
         let mut text = String::new();
         for tick in ticks {
             let price = 50_000 + 3 * direction + tick;
-            let size = if !snapshot && once_in(rng, 3) { 0 } else { below(rng, 1 << (1 + below(rng, 30))) };
-            let (price, size, orders) = (decimal(price as usize, self.scale), decimal(size, below(rng, 9)), below(rng, 40));
+            let size = if !snapshot && once_in(rng, 3) { 0 } else { size(rng) };
+            let (size_scale, orders) = (below(rng, 9), below(rng, 40));
+            let (price, size) = (decimal(price as usize, self.scale), decimal(size, size_scale));
             let comma = if text.is_empty() { "" } else { "," };
             let _ = match self.form {
                 Form::Old(2) => write!(text, r#"{comma}["{price}","{size}"]"#),
@@ -156,6 +156,12 @@ impl Generated {
         }
         text
     }
+}
+
+/// A size of any magnitude.
+fn size(rng: &mut ChaCha8Rng) -> usize {
+    let bits = 1 + below(rng, 30);
+    below(rng, 1 << bits)
 }
 
 /// The number with this many digits after the point.

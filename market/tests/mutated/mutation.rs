@@ -44,7 +44,8 @@ const NOT_UTF8: [&[u8]; 4] = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xe2\x82"
 /// The frame after one to four mutations; `other` lends its parts.
 pub fn mutated(rng: &mut ChaCha8Rng, frame: &[u8], other: &[u8]) -> Vec<u8> {
     let mut bytes = frame.to_vec();
-    for _ in 0..1 + below(rng, 4).min(below(rng, 4)) {
+    let (one, other_one) = (below(rng, 4), below(rng, 4));
+    for _ in 0..1 + one.min(other_one) {
         mutate(rng, &mut bytes, other);
     }
     bytes
@@ -77,7 +78,10 @@ fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, other: &[u8]) {
         15 => remove_field(rng, bytes),
         16 | 17 => exchange_field(rng, bytes, other),
         18 => nest(rng, bytes),
-        19 if once_in(rng, 40) => repeat_level(rng, bytes, 9_000 + below(rng, 2_000)),
+        19 if once_in(rng, 40) => {
+            let times = 9_000 + below(rng, 2_000);
+            repeat_level(rng, bytes, times);
+        }
         19 | 20 => repeat_level_times(rng, bytes),
         21 | 22 => exchange_levels(rng, bytes),
         23 => escape(rng, bytes),

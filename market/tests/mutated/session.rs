@@ -77,7 +77,9 @@ pub fn run(seed: u64, frames: u64, recordings: &[Vec<String>], decoder: &mut Dec
     let mut at = recorded.map_or(0, |stream| below(&mut rng, stream.len()));
     let mut before = Vec::new();
     for number in 0..frames {
-        let snapshot = number == 0 || once_in(&mut rng, 8);
+        // A broken book waits for a snapshot; not for long, or most frames would only be dropped.
+        let often = if consumer.current().0.is_some() { 10 } else { 2 };
+        let snapshot = number == 0 || once_in(&mut rng, often);
         let text = match recorded {
             Some(stream) => {
                 // A recording begins with its snapshot; once in a while the session goes back to it.
