@@ -22,6 +22,10 @@ fn frames_at_the_edges_are_answered_as_reading_and_model_say() {
         // Prices too far apart for 64 bits: read, but no book.
         (book(&format!(r#"["18446744073709551615","1"],["0.{}1","1"]"#, zeros(18)), ""), true),
         (book(r#"["0","1","0","1"]"#, ""), true),
+        // A leading zero in the number of orders: once read where the rest of the number was over 9.
+        (book(r#"["1","1","0","032"]"#, ""), false),
+        (book(r#"["1","1","0","02"]"#, ""), false),
+        (book(r#"["1","1","0","0"]"#, ""), true),
         // Whole numbers.
         (book("", r#","seqId":"7""#), true),
         (book("", r#","seqId":-0"#), true),
