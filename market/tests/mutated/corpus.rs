@@ -85,12 +85,12 @@ impl Generated {
     pub fn next(&mut self, rng: &mut ChaCha8Rng, snapshot: bool, after: Option<i64>, checksum: impl FnOnce(&str) -> Option<i32>) -> String {
         self.time_ms += 100;
         let previous = if snapshot { -1 } else { after.unwrap_or(self.sequence) };
-        // Keep-alives repeat the id, resets go back.
+        // Keep-alives repeat the id, resets go back; a mutated id may be the last of all.
         let keep_alive = !snapshot && once_in(rng, 12);
         self.sequence = if keep_alive || once_in(rng, 30) {
             previous.max(3) - below(rng, 2) as i64
         } else {
-            previous.max(9) + 1 + below(rng, 20) as i64
+            previous.max(9).wrapping_add(1 + below(rng, 20) as i64)
         };
         let count = if keep_alive {
             0
