@@ -1,35 +1,28 @@
-//! From a frame to a verified book, and from the book to the columns that plugins read. 2 × 400 levels.
+//! From a parsed frame to a verified book, and from the book to the columns that plugins read. 2 × 400 levels; `parse` measures the way
+//! from the bytes on.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
 
 use criterion::Criterion;
-use leadline_bench::market::{stream, tracked};
+use leadline_bench::market::tracked;
+use leadline_bench::typical::{Spread, frames};
 use leadline_market::{Book, BookFrame, Decoder, Message, TrackedBook, Verdict};
 
-const FRAMES: usize = 4000;
+const UPDATES: usize = 4000;
 
 fn main() {
-    let stream = stream(FRAMES).expect("the generated market");
+    let mut stream = frames(Spread::Median, UPDATES);
     let mut criterion = Criterion::default().configure_from_args();
 
-    // The stream over and over: its first frame, a snapshot, starts the chain anew; its cost is spread over the 3999 updates.
+    // The sequence over and over: its first frame, a snapshot, starts the chain anew; its cost is spread over the updates.
     let mut group = criterion.benchmark_group("book");
     let (mut decoder, mut book) = (Decoder::new(), TrackedBook::new());
-    let mut next = stream.iter().cycle();
-    group.bench_function("parse, chain, apply", |b| {
-        b.iter(|| {
-            let Ok(Message::Books([frame])) = decoder.decode(next.next().expect("a cycle").as_bytes()) else {
-                unreachable!("a book frame")
-            };
-            assert!(matches!(book.apply(frame), Verdict::Applied(_)));
-        });
-    });
-
-    let frames: Vec<BookFrame> = stream.iter().map(|text| parsed(&mut decoder, text)).collect();
-    let mut next = frames.iter().cycle();
+    let parsed: Vec<BookFrame> = stream.iter().map(|text| parsed(&mut decoder, text)).collect();
+    let mut next = parsed.iter().cycle();
     group.bench_function("chain, apply", |b| b.iter(|| assert!(matches!(book.apply(next.next().expect("a cycle")), Verdict::Applied(_)))));
 
+    stream.truncate(1);
     let (book, applied) = tracked(&stream).expect("the generated market keeps its chain");
     assert_eq!((book.book().bids().len(), book.book().asks().len()), (400, 400));
     group.bench_function("checksum of 25 levels a side", |b| b.iter(|| black_box(&book).book().checksum()));

@@ -3,6 +3,8 @@
 //! # Layout
 //!
 //! - [`market`]: frames of the generated market, and the books they make.
+//! - [`typical`]: a fixed sequence of frames like recorded ones, apart from the simulator.
+//! - [`recorded`]: recorded frames, where there are recordings, in today's form.
 //! - [`walk`]: books without end whose exchange time goes on, from a bounded number of them.
 //! - [`native`]: books and instruments as a plugin compiled natively is given them.
 //! - [`components`]: the plugins as components, behind the same door as in the host.
@@ -16,4 +18,6 @@ pub mod empty;
 pub mod interleaved;
 pub mod market;
 pub mod native;
+pub mod recorded;
+pub mod typical;
 pub mod walk;

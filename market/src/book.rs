@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::columns::Columns;
-use crate::decimal::{MAX_TEXT, POWERS};
+use crate::decimal::MAX_TEXT;
 use crate::{BookSide, Decimal, Level, Side};
 
 /// Most levels a side may hold. OKX keeps 400; beyond this bound a feed is broken or hostile.
@@ -101,7 +101,7 @@ impl OrderBook {
         let scale = bids.iter().chain(asks).map(|level| level.price.scale()).max().unwrap_or(0);
         self.bids.rescale(scale);
         self.asks.rescale(scale);
-        let result = self.take_in(Side::Bid, bids).and_then(|()| self.take_in(Side::Ask, asks));
+        let result = self.change_side(Side::Bid, bids).and_then(|_| self.change_side(Side::Ask, asks)).map(|_| ());
         self.or_empty(result)
     }
 
@@ -171,61 +171,33 @@ impl OrderBook {
         }
     }
 
-    /// Takes a snapshot's side into an empty side.
-    fn take_in(&mut self, side: Side, levels: &[Level]) -> Result<(), BookError> {
-        // The exchange lists best first. Taken in worst first, each level lands at the end of its column; any other order (also
-        // one with a price twice, where the later must win) goes in as it comes.
-        let mut best_first = true;
-        let mut before = None;
-        for level in levels {
-            let key = self.key(level.price)?;
-            best_first &= before.is_none_or(|before| if side == Side::Bid { key < before } else { key > before });
-            before = Some(key);
-        }
-        if best_first { self.change_side(side, levels.iter().rev()) } else { self.change_side(side, levels) }.map(|_| ())
-    }
-
-    /// Applies changes to one side; answers how many deletes named no level.
-    fn change_side<'a>(&mut self, side: Side, changes: impl IntoIterator<Item = &'a Level>) -> Result<u32, BookError> {
+    /// Applies changes to one side, run by run; answers how many deletes named no level.
+    fn change_side(&mut self, side: Side, mut changes: &[Level]) -> Result<u32, BookError> {
         let mut deletes_unknown = 0;
-        for change in changes {
-            if change.price.is_zero() {
-                return Err(BookError::PriceZero { side });
+        while let Some(first) = changes.first() {
+            if first.price.scale() > self.price_scale() {
+                self.refine(side, first.price)?;
             }
-            let key = self.key(change.price)?;
-            let levels = self.side_mut(side);
-            if change.size.is_zero() {
-                deletes_unknown += u32::from(!levels.remove(key));
-            } else {
-                levels.set(key, change);
-                if levels.len() > MAX_LEVELS_A_SIDE {
-                    return Err(BookError::TooManyLevels { side });
-                }
-            }
+            let run = self.side_mut(side).apply_run(changes)?;
+            deletes_unknown += run.deletes_unknown;
+            changes = &changes[run.length..];
         }
         Ok(deletes_unknown)
     }
 
-    /// The price's mantissa at the book's price scale, which grows when this price is the finest so far.
-    #[inline]
-    fn key(&mut self, price: Decimal) -> Result<u64, BookError> {
-        let scale = self.bids.price_scale();
-        if price.scale() > scale {
-            return self.refine(price);
-        }
-        let factor = POWERS[usize::from(scale - price.scale())];
-        price.mantissa().checked_mul(factor).ok_or(BookError::PriceOverflow { price, scale })
-    }
-
+    /// Compares all prices of the book at this one's scale from now on.
     #[cold]
-    fn refine(&mut self, price: Decimal) -> Result<u64, BookError> {
+    fn refine(&mut self, side: Side, price: Decimal) -> Result<(), BookError> {
+        if price.is_zero() {
+            return Err(BookError::PriceZero { side });
+        }
         let scale = price.scale();
         if !(self.bids.fits(scale) && self.asks.fits(scale)) {
             return Err(BookError::PriceOverflow { price, scale });
         }
         self.bids.rescale(scale);
         self.asks.rescale(scale);
-        Ok(price.mantissa())
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@
 //! - `decimal`: a price or a size, kept digit by digit as the exchange sent it.
 //! - `level`: one price level of one side.
 //! - `side`: one side of a book in sorted columns, best level at the end.
+//! - `merge`: the changes of a frame, merged into a side in one pass.
 //! - `book`: both sides: snapshots, updates, checksum, invariants.
 //! - `columns`: the immutable picture of a book that plugins are given.
 //! - `tracked`: a book whose chain of ids and checksums are verified frame by frame.
@@ -38,6 +39,7 @@ mod decimal;
 mod identifier;
 mod instrument;
 mod level;
+mod merge;
 mod side;
 mod tracked;
 pub mod wire;

@@ -1,11 +1,12 @@
 //! One side of a book: sorted columns with the best level at the end, so that changes near the touch, the frequent ones, move
-//! little.
+//! little. How changes get in is `merge`'s.
 
 use crate::columns::Columns;
 use crate::decimal::POWERS;
+use crate::merge::Step;
 use crate::{Decimal, Level, Side};
 
-/// One side of an [`OrderBook`](crate::OrderBook). All columns have one entry a level, in one order: worst first.
+/// One side of an [`OrderBook`](crate::OrderBook). Both columns have one entry a level, in one order: worst first.
 #[derive(Clone, Debug)]
 pub struct BookSide {
     /// Bids or asks.
@@ -13,20 +14,21 @@ pub struct BookSide {
     /// Digits after the point that all prices of the book are compared at; the book keeps it equal on both sides.
     price_scale: u8,
     /// Sort keys, strictly ascending: the price's mantissa at the book's price scale, all bits inverted for asks, so that both
-    /// sides are sorted by one rule.
-    ranks: Vec<u64>,
-    /// Prices as doubles, kept so that the plugins' columns are plain copies.
-    prices: Vec<f64>,
-    /// Sizes as doubles, for the same reason.
-    sizes: Vec<f64>,
-    /// What the checksum and exact prints need besides the rank.
-    details: Vec<Detail>,
+    /// sides are sorted by one rule. Apart from the rest, because they are what is searched.
+    pub(crate) ranks: Vec<u64>,
+    /// The rest of each level. One column and not several: levels that move are moved at one blow.
+    pub(crate) details: Vec<Detail>,
+    /// Levels that come and go with the frame in hand; memory that is used again.
+    pub(crate) steps: Vec<Step>,
 }
 
-/// The exact rest of a level; the price's mantissa is in the rank. Taken apart so that it needs 16 bytes and not 24: it is moved
-/// whenever a level comes or goes.
-#[derive(Clone, Copy, Debug)]
-struct Detail {
+/// What a level is besides its rank.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Detail {
+    /// The price as a double, kept so that the plugins' columns are plain copies.
+    price: f64,
+    /// The size as a double, for the same reason.
+    size: f64,
     /// The size's digits.
     size_mantissa: u64,
     /// Resting orders.
@@ -37,9 +39,30 @@ struct Detail {
     price_scale: u8,
 }
 
+impl Detail {
+    /// Of a level that comes.
+    #[inline]
+    pub(crate) fn new(level: &Level) -> Self {
+        Self { price: level.price.to_f64(), ..Self::default() }.with(level)
+    }
+
+    /// Of a level that stays: its price is the same number, maybe written with other digits.
+    #[inline]
+    pub(crate) fn with(self, level: &Level) -> Self {
+        Self {
+            price: self.price,
+            size: level.size.to_f64(),
+            size_mantissa: level.size.mantissa(),
+            orders: level.orders,
+            size_scale: level.size.scale(),
+            price_scale: level.price.scale(),
+        }
+    }
+}
+
 impl BookSide {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, price_scale: 0, ranks: Vec::new(), prices: Vec::new(), sizes: Vec::new(), details: Vec::new() }
+        Self { side, price_scale: 0, ranks: Vec::new(), details: Vec::new(), steps: Vec::new() }
     }
 
     /// The number of levels.
@@ -59,21 +82,11 @@ impl BookSide {
         self.side
     }
 
-    /// Prices as doubles, **worst first**.
-    pub fn prices_worst_first(&self) -> &[f64] {
-        &self.prices
-    }
-
-    /// Sizes as doubles, **worst first**.
-    pub fn sizes_worst_first(&self) -> &[f64] {
-        &self.sizes
-    }
-
     /// Copies the side into `columns`, best first; what they held is replaced, their memory is used again.
     pub fn fill(&self, columns: &mut Columns) {
         columns.clear();
-        columns.prices.extend(self.prices.iter().rev());
-        columns.sizes.extend(self.sizes.iter().rev());
+        columns.prices.extend(self.details.iter().rev().map(|detail| detail.price));
+        columns.sizes.extend(self.details.iter().rev().map(|detail| detail.size));
         columns.orders.extend(self.details.iter().rev().map(|detail| detail.orders));
     }
 
@@ -104,8 +117,6 @@ impl BookSide {
     pub(crate) fn clear(&mut self) {
         self.price_scale = 0;
         self.ranks.clear();
-        self.prices.clear();
-        self.sizes.clear();
         self.details.clear();
     }
 
@@ -115,45 +126,11 @@ impl BookSide {
         self.ranks.last().map(|&rank| self.invert(rank))
     }
 
-    /// Sets a level's size and orders, or puts a level in. `key` is the price's mantissa at the book's scale.
+    /// The rank of a price, in the order of this side.
     #[inline]
-    pub(crate) fn set(&mut self, key: u64, level: &Level) {
-        let rank = self.invert(key);
-        let size = level.size.to_f64();
-        let detail = Detail {
-            size_mantissa: level.size.mantissa(),
-            orders: level.orders,
-            size_scale: level.size.scale(),
-            price_scale: level.price.scale(),
-        };
-        // Snapshots are taken in worst first, so that each level lands at the end.
-        let at = match self.ranks.last() {
-            Some(&last) if last < rank => self.len(),
-            None => 0,
-            Some(_) => match self.ranks.binary_search(&rank) {
-                Ok(at) => {
-                    self.sizes[at] = size;
-                    self.details[at] = detail;
-                    return;
-                }
-                Err(at) => at,
-            },
-        };
-        self.ranks.insert(at, rank);
-        self.prices.insert(at, level.price.to_f64());
-        self.sizes.insert(at, size);
-        self.details.insert(at, detail);
-    }
-
-    /// Takes a level out; `false` when there is none at this price.
-    #[inline]
-    pub(crate) fn remove(&mut self, key: u64) -> bool {
-        let Ok(at) = self.ranks.binary_search(&self.invert(key)) else { return false };
-        self.ranks.remove(at);
-        self.prices.remove(at);
-        self.sizes.remove(at);
-        self.details.remove(at);
-        true
+    pub(crate) fn rank(&self, price: Decimal) -> Option<u64> {
+        let factor = POWERS[usize::from(self.price_scale.checked_sub(price.scale())?)];
+        Some(self.invert(price.mantissa().checked_mul(factor)?))
     }
 
     /// Digits after the point that prices are compared at.
@@ -180,7 +157,7 @@ impl BookSide {
     /// What is wrong with the columns, if anything: for tests and audits.
     pub(crate) fn broken_invariant(&self) -> Option<&'static str> {
         let levels = self.len();
-        if [self.prices.len(), self.sizes.len(), self.details.len()].iter().any(|&other| other != levels) {
+        if self.details.len() != levels {
             return Some("columns differ in length");
         }
         if self.ranks.windows(2).any(|pair| pair[0] >= pair[1]) {
@@ -195,11 +172,10 @@ impl BookSide {
         if self.details.iter().any(|detail| detail.price_scale > self.price_scale) {
             return Some("a price is finer than the book's scale");
         }
-        let floats = self.prices.iter().zip(&self.sizes).rev();
-        let exact = self.iter().zip(floats).all(|(level, (price, size))| {
-            level.price.to_f64().to_bits() == price.to_bits() && level.size.to_f64().to_bits() == size.to_bits()
+        let exact = self.iter().zip(self.details.iter().rev()).all(|(level, detail)| {
+            level.price.to_f64().to_bits() == detail.price.to_bits() && level.size.to_f64().to_bits() == detail.size.to_bits()
         });
-        (!exact).then_some("a float column differs from the exact level")
+        (!exact).then_some("a double differs from the exact number")
     }
 
     #[inline]

@@ -171,6 +171,46 @@ proptest! {
         }
     }
 
+    // Proves: frames of many changes in the exchange's order (best first, each price once), in the opposite one or in none, merged into
+    // sides of hundreds of levels, give what two sorted maps hold.
+    #[test]
+    fn merged_changes_give_what_changes_one_by_one_give(
+        whole in proptest::collection::vec((1u64..700, 1u64..50), 0..600),
+        frames in proptest::collection::vec((proptest::collection::vec((1u64..700, prop_oneof![Just(0u64), 1u64..50]), 0..120), 0u8..4), 1..8),
+    ) {
+        let levels = |raw: &[(u64, u64)], order: u8, side: Side| {
+            let mut raw = raw.to_vec();
+            if order > 0 {
+                raw.sort_unstable();
+                raw.dedup_by_key(|(price, _)| *price);
+            }
+            // 2 and 3: best first; 1: worst first; 0: as drawn.
+            if (order > 1) == (side == Side::Bid) {
+                raw.reverse();
+            }
+            let decimal = |mantissa, scale| Decimal::from_parts(mantissa, scale).unwrap();
+            raw.iter().map(|&(price, size)| Level { price: decimal(price, 1), size: decimal(size, 0), orders: 1 }).collect::<Vec<_>>()
+        };
+        let mut book = OrderBook::new();
+        let (mut bids, mut asks) = (Model::new(), Model::new());
+        let mut frame = (levels(&whole, 2, Side::Bid), levels(&whole, 2, Side::Ask));
+        book.apply_snapshot(&frame.0, &frame.1).unwrap();
+        let mut unknown = change(&mut bids, &frame.0) + change(&mut asks, &frame.1);
+        let mut counted = unknown;
+        for (raw, order) in &frames {
+            prop_assert_eq!(counted, unknown);
+            prop_assert_eq!(book.bids().iter().collect::<Vec<_>>(), bids.values().rev().copied().collect::<Vec<_>>());
+            prop_assert_eq!(book.asks().iter().collect::<Vec<_>>(), asks.values().copied().collect::<Vec<_>>());
+            prop_assert_eq!(book.check_invariants(), None);
+            frame = (levels(raw, *order, Side::Bid), levels(raw, *order, Side::Ask));
+            counted = book.apply_update(&frame.0, &frame.1).unwrap().deletes_unknown;
+            unknown = change(&mut bids, &frame.0) + change(&mut asks, &frame.1);
+        }
+        prop_assert_eq!(counted, unknown);
+        prop_assert!(book.bids().iter().eq(bids.values().rev().copied()) && book.asks().iter().eq(asks.values().copied()));
+        prop_assert_eq!(book.check_invariants(), None);
+    }
+
     // Proves: any levels at all, also hostile ones, are taken or refused, and the invariants hold either way.
     #[test]
     fn any_levels_leave_a_sound_book(sides in proptest::collection::vec((any::<bool>(), proptest::collection::vec((any::<u64>(), 0u8..=19, 0u64..3), 0..6)), 1..8)) {

@@ -35,6 +35,7 @@ fn usual_level(bytes: &[u8]) -> Option<(Level, usize)> {
     let rest = rest[length..].strip_prefix(b"\",\"")?;
     let (size, length) = Decimal::scan(rest).ok()?;
     let mut rest = rest[length..].strip_prefix(b"\",\"0\",\"")?;
+    let starts_with_zero = rest.first() == Some(&b'0');
     let mut orders: u32 = 0;
     let mut digits = 0;
     while let Some((byte, after)) = rest.split_first()
@@ -45,7 +46,7 @@ fn usual_level(bytes: &[u8]) -> Option<(Level, usize)> {
         rest = after;
     }
     // Nine digits can't pass 32 bits; leading zeros are left to the general way.
-    if digits == 0 || digits > 9 || (digits > 1 && orders < 10) {
+    if digits == 0 || digits > 9 || (digits > 1 && starts_with_zero) {
         return None;
     }
     let rest = rest.strip_prefix(b"\"]")?;
