@@ -167,7 +167,8 @@ impl Hub {
         Ok(self.record(fault, "on the schedule".to_owned(), &[], Arc::default()))
     }
 
-    fn check(&self, fault: &Fault) -> Result<(), SimulatorError> {
+    /// Whether there is such a pair, and whether this market can do it.
+    pub(crate) fn check(&self, fault: &Fault) -> Result<(), SimulatorError> {
         if fault.kind.is_of_the_market() && self.source.exchange().is_none() {
             return Err(refused(
                 fault,
