@@ -19,7 +19,7 @@ pub struct Chaos {
 impl Chaos {
     /// Names of all kinds that may be drawn.
     pub(crate) fn names() -> Vec<&'static str> {
-        let mut names: Vec<_> = NAMES.iter().map(|name| if name.starts_with("flood") { "flood" } else { name }).collect();
+        let mut names: Vec<_> = NAMES.into_iter().map(|name| if name.starts_with("flood") { "flood" } else { name }).collect();
         names.dedup();
         names
     }
