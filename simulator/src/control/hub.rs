@@ -79,8 +79,8 @@ impl Hub {
 
     /// Begins what was asked for at the start.
     pub(crate) fn start(self: &Arc<Self>, faults: &[Fault], chaos: Option<&Chaos>, checksums: bool) {
-        for fault in faults.iter().cloned() {
-            let hub = Arc::clone(self);
+        for fault in faults {
+            let (hub, fault) = (Arc::clone(self), fault.clone());
             tokio::spawn(async move {
                 if let Err(error) = hub.inject(&fault).await {
                     tracing::error!(%error, "fault left out");
