@@ -10,6 +10,8 @@ pub struct Arrival {
     monotonic_ns: u64,
     /// Wall-clock time, milliseconds since 1970 UTC.
     pub unix_ms: u64,
+    /// Microseconds over the millisecond.
+    over_us: u16,
 }
 
 fn start() -> Instant {
@@ -33,25 +35,33 @@ impl Arrival {
     /// Now.
     #[must_use]
     pub fn now() -> Self {
-        Self { monotonic_ns: since_start(), unix_ms: unix_ms() }
+        let unix_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
+        // The remainder is under 1000.
+        Self { monotonic_ns: since_start(), unix_ms: unix_us / 1000, over_us: (unix_us % 1000) as u16 }
     }
 
     /// An arrival at a wall-clock time of the past, as a recording tells it: no duration can be measured from it.
     #[must_use]
     pub fn recorded(unix_ms: u64) -> Self {
-        Self { monotonic_ns: since_start(), unix_ms }
+        Self { monotonic_ns: since_start(), unix_ms, over_us: 0 }
     }
 
     /// An arrival that this process noted down earlier.
     #[must_use]
     pub fn from_parts(monotonic_ns: u64, unix_ms: u64) -> Self {
-        Self { monotonic_ns, unix_ms }
+        Self { monotonic_ns, unix_ms, over_us: 0 }
     }
 
     /// For noting it down: meaningful to this process only.
     #[must_use]
     pub fn monotonic_ns(&self) -> u64 {
         self.monotonic_ns
+    }
+
+    /// Wall-clock time, microseconds since 1970 UTC; whole milliseconds for an arrival that was noted down.
+    #[must_use]
+    pub fn unix_us(&self) -> u64 {
+        self.unix_ms.saturating_mul(1000).saturating_add(u64::from(self.over_us))
     }
 
     /// Time since then.

@@ -253,10 +253,13 @@ impl Options {
         if self.queue_frames < 16 {
             return Err(refused("queue_frames", self.queue_frames, "too few", "at least 16; 1024 is usual"));
         }
-        if let Some(Chaos { every, .. }) = &self.chaos
-            && *every < Duration::from_millis(10)
-        {
-            return Err(refused("chaos", format!("{every:?}"), "too often", "at least 10ms; 10s is usual"));
+        if let Some(chaos) = &self.chaos {
+            if chaos.every < Duration::from_millis(10) {
+                return Err(refused("chaos", format!("{:?}", chaos.every), "too often", "at least 10ms; 10s is usual"));
+            }
+            if let Some(unknown) = chaos.unknown() {
+                return Err(refused("chaos-without", unknown, "no fault that chaos draws", format!("of {}", Chaos::names().join(", "))));
+            }
         }
         match &self.served {
             Served::Generated(generated) => generated.check(),

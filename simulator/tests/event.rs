@@ -370,3 +370,17 @@ async fn frames_of_a_recording_can_be_damaged_but_not_its_market() {
     assert!(error.contains("recording") && error.contains("hint:"), "{error}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_slip_in_what_is_asked_for_at_the_start_is_told_at_once() {
+    let chaos = |without: &str| Some(Chaos { every: Duration::from_secs(1), seed: 1, without: vec![without.to_owned()] });
+    let faults = |text: &str| vec![text.parse().unwrap()];
+    for (options, word) in [
+        (Options { faults: faults("drop:NO-SUCH:after=5s"), ..Options::default() }, "BTC-USDT"),
+        (Options { chaos: chaos("flod"), ..Options::default() }, "half-open"),
+    ] {
+        let listener = leadline_simulator::listen("127.0.0.1:0").await.unwrap();
+        let error = leadline_simulator::serve(listener, options, std::future::pending()).await.unwrap_err().to_string();
+        assert!(error.contains(word) && error.contains("hint:"), "{error}");
+    }
+}

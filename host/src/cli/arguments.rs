@@ -27,6 +27,7 @@ pub fn command() -> Command {
         )
         .subcommand(demo())
         .subcommand(simulate())
+        .subcommand(record())
         .subcommand(
             Command::new("verify")
                 .about("Check recordings frame by frame: chain, checksums, structure")
@@ -88,6 +89,59 @@ fn demo() -> Command {
                 .help("Port of the demo's own Redis; 0: any free one [default: 6379, or any free one when that is taken]"),
         )
         .args(market_arguments())
+}
+
+fn record() -> Command {
+    Command::new("record")
+        .about("Record the exchange's frames byte for byte, with receive times, packed and bounded")
+        .after_help(
+            "The folder can be gone on with later, and read while it is written to: `leadline verify DIR`, `leadline replay DIR`.\n\
+             A connection that the exchange replaces is joined without a gap; what is missing all the same stands in DIR/manifest.json.",
+        )
+        .arg(
+            Arg::new("pairs")
+                .long("pairs")
+                .value_name("PAIR,...")
+                .required(true)
+                .value_delimiter(',')
+                .num_args(1..)
+                .help("Pairs to record, such as BTC-USDT,ETH-USDT"),
+        )
+        .arg(path("out", "DIR", "Folder of the recording; made if it isn't there").required(true))
+        .arg(Arg::new("for").long("for").value_name("TIME").help("Stop after this time, such as 10m or 2h [default: at Ctrl-C]"))
+        .arg(
+            Arg::new("segment-mb")
+                .long("segment-mb")
+                .value_name("MB")
+                .default_value("16")
+                .value_parser(value_parser!(u64).range(4..=4096))
+                .help("Size of a packed segment at which the next begins"),
+        )
+        .arg(Arg::new("segment-age").long("segment-age").value_name("TIME").default_value("1h").help("Age of a segment at which the next begins"))
+        .arg(
+            Arg::new("max-mb")
+                .long("max-mb")
+                .value_name("MB")
+                .default_value("10240")
+                .value_parser(value_parser!(u64).range(8..))
+                .help("Size of all segments beyond which the oldest are deleted"),
+        )
+        .arg(path("config", "FILE", "Settings as NAME=value lines, such as config/app.dev.env"))
+        .next_help_heading("Settings (also as environment variables)")
+        .args(
+            [
+                "OKX_ENDPOINT",
+                "OKX_WS_URL",
+                "OKX_REST_URL",
+                "OKX_CHANNEL",
+                "OKX_PAIRS_PER_CONNECTION",
+                "OKX_RESYNC_INTERVAL",
+                "LOG_FORMAT",
+                "LOG_LEVEL",
+            ]
+            .map(setting),
+        )
+        .next_help_heading(None)
 }
 
 fn simulate() -> Command {

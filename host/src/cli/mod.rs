@@ -7,6 +7,7 @@
 //! - [`demo`]: `leadline demo`, everything on one machine.
 //! - [`child`]: a server started for a demo, and stopped with it.
 //! - [`simulate`]: `leadline simulate`, the exchange on loopback.
+//! - [`record`]: `leadline record`, the exchange's frames into a folder.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`signals`]: Ctrl-C and SIGTERM.
@@ -14,6 +15,7 @@
 pub mod arguments;
 mod child;
 mod demo;
+mod record;
 mod replay;
 mod run;
 mod signals;
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
         Some(("run", matches)) => run::main(matches),
         Some(("demo", matches)) => demo::main(matches),
         Some(("simulate", matches)) => simulate::main(matches),
+        Some(("record", matches)) => record::main(matches),
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         // clap asks for a command, and knows no other.

@@ -91,3 +91,38 @@ fn time(matches: &ArgMatches, name: &str) -> anyhow::Result<Option<Duration>> {
     let read = humantime::parse_duration(text);
     Ok(Some(read.with_context(|| format!("--{name} is `{text}`, which is no time\nhint: a number and a unit, such as 500ms, 10s or 1m"))?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::arguments::command;
+
+    fn read(arguments: &[&str]) -> anyhow::Result<Options> {
+        let matches = command().try_get_matches_from(["leadline", "simulate"].iter().chain(arguments))?;
+        options(matches.subcommand_matches("simulate").expect("it was named"))
+    }
+
+    #[test]
+    fn faults_limits_and_chaos_are_read_from_the_command_line() {
+        let plain = read(&[]).expect("fine");
+        assert_eq!((plain.limits, plain.faults.len(), plain.chaos), (Limits::default(), 0, None));
+        let faults = ["--fault", "drop:BTC-USDT:every=10s", "--fault", "restart:lead=5s:after=1m"];
+        let chaos = ["--chaos", "10s", "--chaos-without", "refuse,half-open", "--seed", "7"];
+        let limits = ["--idle", "2s", "--requests-a-second", "20", "--channels", "30", "--checksums"];
+        let options = read(&[&faults[..], &chaos, &limits].concat()).expect("fine");
+        assert_eq!(options.faults[1].to_string(), "restart:lead=5s:code=1012:down=0s:after=1m");
+        let without = vec!["refuse".to_owned(), "half-open".to_owned()];
+        assert_eq!(options.chaos, Some(Chaos { every: Duration::from_secs(10), seed: 7, without }));
+        let wanted = Limits { idle: Duration::from_secs(2), requests_a_second: 20, channels: 30, ..Limits::default() };
+        assert_eq!(options.limits, wanted);
+        assert!(matches!(options.served, Served::Generated(Generated { checksums: true, .. })));
+    }
+
+    #[test]
+    fn a_wrong_fault_or_time_is_refused_with_a_hint() {
+        for arguments in [["--fault", "drip:BTC-USDT"], ["--chaos", "often"], ["--idle", "-"]] {
+            let error = format!("{:?}", read(&arguments).expect_err("refused"));
+            assert!(error.contains("hint:"), "{error}");
+        }
+    }
+}

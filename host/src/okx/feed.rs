@@ -190,11 +190,14 @@ impl PairFeed {
             }
         }
         let mut fate = Fate::Valid;
-        if !matches!(comparison, Comparison::Equal) {
-            // As a second snapshot in mid-stream would: it replaces the book.
+        let replaces = !matches!(comparison, Comparison::Equal);
+        if replaces || self.outlet.keeps_snapshots() {
             for one in &seen {
                 self.outlet.raw(&one.bytes, one.arrival);
             }
+        }
+        if replaces {
+            // As a second snapshot in mid-stream would.
             let arrival = seen.last().map_or_else(Arrival::now, |one| one.arrival);
             fate = self.replace(&snapshot, arrival);
         }

@@ -65,6 +65,7 @@ pub struct Context {
 pub(super) enum Command {
     Add(Box<PairFeed>),
     Remove { pair: Arc<str>, done: oneshot::Sender<()> },
+    Renew { why: &'static str },
 }
 
 pub(super) struct Line {
@@ -180,6 +181,8 @@ impl Line {
                 command = self.commands.recv() => match command {
                     Some(Command::Add(feed)) => self.add(*feed),
                     Some(Command::Remove { pair, done }) => self.remove(&pair, done),
+                    Some(Command::Renew { why }) if self.replace.is_none() => self.replace = Some((why.to_owned(), Instant::now())),
+                    Some(Command::Renew { .. }) => {}
                     None => break,
                 },
                 socket = dialled(&mut self.dialing) => self.connected(socket),

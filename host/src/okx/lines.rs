@@ -61,6 +61,14 @@ impl Lines {
         Seat { pair, line, commands, lines: Arc::clone(self) }
     }
 
+    /// Has a second connection take over on every line, with new snapshots, as on the schedule.
+    pub async fn renew(&self, why: &'static str) {
+        let all: Vec<mpsc::Sender<Command>> = self.lock().iter().map(|entry| entry.commands.clone()).collect();
+        for commands in all {
+            let _ = commands.send(Command::Renew { why }).await;
+        }
+    }
+
     fn place(&self) -> (u64, mpsc::Sender<Command>) {
         let mut lines = self.lock();
         lines.retain(|entry| !entry.commands.is_closed());

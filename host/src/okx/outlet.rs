@@ -28,6 +28,12 @@ pub trait Outlet: Send {
         let _ = (bytes, arrival);
     }
 
+    /// Whether a new connection's snapshot belongs into [`Outlet::raw`] also where the kept book goes on without it: a recording can be
+    /// read from there on.
+    fn keeps_snapshots(&self) -> bool {
+        false
+    }
+
     /// The pair's state, when it changed and now and then.
     fn state(&mut self, status: &PairStatus);
 

@@ -88,6 +88,18 @@ impl Rest {
         listing.into_iter().find(|instrument| instrument.id == id).ok_or_else(|| RestError::Unlisted(id.to_owned()))
     }
 
+    /// The exchange's listing of an instrument, as it sent it.
+    ///
+    /// # Errors
+    /// [`RestError`].
+    pub async fn listing(&self, id: &str) -> Result<String, RestError> {
+        let (url, body) = self.get(&format!("public/instruments?{}", query(id))).await?;
+        if !parse_listing(&body).is_ok_and(|listing| listing.instruments.iter().any(|instrument| instrument.id == id)) {
+            return Err(RestError::Unlisted(id.to_owned()));
+        }
+        String::from_utf8(body).map_err(|error| RestError::Request { url, detail: error.to_string() })
+    }
+
     /// The instruments that a query such as `instType=SPOT` names.
     ///
     /// # Errors

@@ -79,8 +79,8 @@ impl Hub {
 
     /// Begins what was asked for at the start.
     pub(crate) fn start(self: &Arc<Self>, faults: &[Fault], chaos: Option<&Chaos>, checksums: bool) {
-        for fault in faults.iter().cloned() {
-            let hub = Arc::clone(self);
+        for fault in faults {
+            let (hub, fault) = (Arc::clone(self), fault.clone());
             tokio::spawn(async move {
                 if let Err(error) = hub.inject(&fault).await {
                     tracing::error!(%error, "fault left out");
@@ -167,7 +167,8 @@ impl Hub {
         Ok(self.record(fault, "on the schedule".to_owned(), &[], Arc::default()))
     }
 
-    fn check(&self, fault: &Fault) -> Result<(), SimulatorError> {
+    /// Whether there is such a pair, and whether this market can do it.
+    pub(crate) fn check(&self, fault: &Fault) -> Result<(), SimulatorError> {
         if fault.kind.is_of_the_market() && self.source.exchange().is_none() {
             return Err(refused(
                 fault,

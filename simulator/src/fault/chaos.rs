@@ -16,6 +16,20 @@ pub struct Chaos {
     pub without: Vec<String>,
 }
 
+impl Chaos {
+    /// Names of all kinds that may be drawn.
+    pub(crate) fn names() -> Vec<&'static str> {
+        let mut names: Vec<_> = NAMES.into_iter().map(|name| if name.starts_with("flood") { "flood" } else { name }).collect();
+        names.dedup();
+        names
+    }
+
+    /// A name to be left out that there isn't.
+    pub(crate) fn unknown(&self) -> Option<&String> {
+        self.without.iter().find(|name| !Self::names().contains(&name.as_str()))
+    }
+}
+
 /// Everything that may be drawn. What changes the list of instruments isn't in it, and `tamper` only where checksums are sent:
 /// without them nothing on the wire shows it.
 const NAMES: [&str; 25] = [

@@ -63,9 +63,9 @@ impl<'a> Parts<'a> {
         Ok(self.duration(key)?.or_else(|| self.time.take()))
     }
 
-    fn number<T: FromStr + PartialOrd + Copy>(&mut self, key: &str, range: std::ops::RangeInclusive<T>) -> Result<Option<T>, SimulatorError>
+    fn number<T>(&mut self, key: &str, range: std::ops::RangeInclusive<T>) -> Result<Option<T>, SimulatorError>
     where
-        T: fmt::Display,
+        T: FromStr + PartialOrd + Copy + fmt::Display,
     {
         let Some(value) = self.keys.remove(key) else { return Ok(None) };
         let number = value.parse::<T>().ok().filter(|number| range.contains(number));

@@ -192,7 +192,10 @@ impl Client {
     pub(crate) async fn half_free(&self) -> bool {
         let half = self.queue.max_capacity() / 2;
         tokio::select! {
-            free = tokio::time::timeout(self.stall, self.queue.reserve_many(half)) => matches!(free, Ok(Ok(_))),
+            free = tokio::time::timeout(self.stall, self.queue.reserve_many(half)) => match free {
+                Ok(Ok(_)) => true,
+                _ => { self.close(Goodbye::TooSlow); false }
+            },
             () = self.closing.cancelled() => false,
         }
     }

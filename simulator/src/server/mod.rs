@@ -102,6 +102,8 @@ pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Ou
     };
     let refusing = Refusing::default();
     let hub = Arc::new(Hub::new(source.clone(), refusing.clone()));
+    // A slip on the command line is told at once, not when its time comes.
+    options.faults.iter().try_for_each(|fault| hub.check(fault))?;
     let a_second = |limit: u32| Arc::new(Mutex::new(Window::new(limit, Duration::from_secs(1))));
     let shared = Shared {
         source: source.clone(),
