@@ -117,7 +117,13 @@ fn record() -> Command {
                 .value_parser(value_parser!(u64).range(4..=4096))
                 .help("Size of a packed segment at which the next begins"),
         )
-        .arg(Arg::new("segment-age").long("segment-age").value_name("TIME").default_value("1h").help("Age of a segment at which the next begins"))
+        .arg(
+            Arg::new("segment-age")
+                .long("segment-age")
+                .value_name("TIME")
+                .default_value("1h")
+                .help("Age of a segment at which the next begins"),
+        )
         .arg(
             Arg::new("max-mb")
                 .long("max-mb")

@@ -21,6 +21,7 @@ use crate::logging;
 use crate::monitor::Monitor;
 use crate::monitor::board::PairStatus;
 use crate::okx::{Change, Lines, Outlet, PairFeed, Proxies, Rest};
+use crate::pairs::PairState;
 
 /// Most pairs of one recording.
 const MAX_PAIRS: usize = 100;
@@ -58,7 +59,8 @@ impl Outlet for Tap {
                 self.recorder.gap_ends(&self.pair, last);
                 self.down = false;
             }
-            (false, false) if self.began => {
+            // Our own goodbye leaves nothing out.
+            (false, false) if self.began && status.state != PairState::Stopped => {
                 let reason = status.state.reason().unwrap_or_else(|| status.state.word().to_owned());
                 self.recorder.gap_begins(&self.pair, &reason, last);
                 self.down = true;
@@ -95,11 +97,8 @@ async fn record(
     length: Option<Duration>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Status> {
-    let origin = Origin {
-        endpoint: settings.okx.ws_url.clone(),
-        channel: settings.okx.channel.clone(),
-        pairs: pairs.iter().cloned().collect(),
-    };
+    let origin =
+        Origin { endpoint: settings.okx.ws_url.clone(), channel: settings.okx.channel.clone(), pairs: pairs.iter().cloned().collect() };
     let recorder = Arc::new(Recorder::start(folder, &origin, limits)?);
     let proxies = Arc::new(Proxies::from_env());
     let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
