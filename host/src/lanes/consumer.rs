@@ -66,17 +66,15 @@ struct Place {
 impl Consumer {
     /// Works until `stop`; frames not yet taken then stay in the List.
     pub async fn run(mut self, stop: CancellationToken) {
-        let instrument = tokio::select! {
-            known = self.instrument.wait_for(Option::is_some) => match known {
-                Ok(known) => known.clone(),
-                Err(_) => return,
+        tokio::select! {
+            known = self.instrument.wait_for(Option::is_some) => if known.is_err() {
+                return;
             },
             () = stop.cancelled() => return,
-        };
-        let Some(instrument) = instrument else { return };
+        }
         let mut place = Place { book: OrderBook::new(), whole: false, last: None, restarted: true };
         let Some(left) = self.retry(&stop, || self.left_behind()).await else { return };
-        self.finish(&mut place, &instrument, left, &stop).await;
+        self.finish(&mut place, left, &stop).await;
         while !stop.is_cancelled() {
             let Some(frames) = self.retry(&stop, || self.take()).await else { return };
             if frames.is_empty() {
@@ -88,7 +86,7 @@ impl Consumer {
                 continue;
             }
             // A batch that was taken is finished even when the host is stopping.
-            self.finish(&mut place, &instrument, frames, &stop).await;
+            self.finish(&mut place, frames, &stop).await;
         }
     }
 
@@ -111,14 +109,16 @@ impl Consumer {
     }
 
     /// Runs a batch through the plugins, publishes the readings and takes the batch off the processing List, in one transaction.
-    async fn finish(&self, place: &mut Place, instrument: &Arc<Instrument>, frames: Vec<Vec<u8>>, stop: &CancellationToken) {
+    async fn finish(&self, place: &mut Place, frames: Vec<Vec<u8>>, stop: &CancellationToken) {
         if frames.is_empty() {
             return;
         }
+        // Looked up each time: the exchange may change it. It is known, or nothing would have begun.
+        let Some(instrument) = self.instrument.borrow().clone() else { return };
         let mut readings: Vec<(Reading, bool)> = Vec::new();
         for bytes in &frames {
             match LaneFrame::decode(bytes) {
-                Ok(frame) => self.analyze(place, instrument, &frame, &mut readings).await,
+                Ok(frame) => self.analyze(place, &instrument, &frame, &mut readings).await,
                 Err(error) => {
                     tracing::warn!(pair = &*self.pair, "buffered lane: frame dropped: {error}");
                     self.lost(place);

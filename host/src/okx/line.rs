@@ -668,8 +668,16 @@ impl Line {
         }
     }
 
-    /// The pairs that an error is about: those it names, or whose request it names, as far as they wait for an answer.
+    /// The pairs that an error is about: those it names, or else those whose request it names and that wait for an answer.
     fn concerned(&self, slot: Slot, error: &ServerError) -> Vec<Arc<str>> {
+        let named = |pair: &Arc<str>| {
+            error.instrument.as_deref() == Some(&**pair)
+                || error.msg.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(|word| word == &**pair)
+        };
+        let by_name: Vec<Arc<str>> = self.members.keys().filter(|pair| named(pair)).cloned().collect();
+        if !by_name.is_empty() {
+            return by_name;
+        }
         let pending = |member: &Member| match slot {
             Slot::Current => member.current.is_pending(),
             Slot::Spare => member.spare.as_ref().is_some_and(|spare| spare.subscription.is_pending()),
@@ -685,13 +693,6 @@ impl Line {
             if !about.is_empty() {
                 waiting.retain(|pair| about.contains(pair));
             }
-        }
-        let named = |pair: &Arc<str>| {
-            error.instrument.as_deref() == Some(&**pair)
-                || error.msg.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(|word| word == &**pair)
-        };
-        if waiting.iter().any(named) {
-            waiting.retain(named);
         }
         waiting
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leadline_market::{Instrument, State};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::state::PairState;
@@ -88,7 +89,7 @@ impl Minder {
                 }
             };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = self.rest_for(wait) => {}
                 () = lost => {
                     tracing::error!(pair = &*self.pair, "the pair's connection task ended unasked, and the pair gets a new one");
                     seat = None;
@@ -103,6 +104,19 @@ impl Minder {
                 tracing::info!("Unsubscribed from {}", self.pair);
             }
         }
+    }
+
+    /// Waits; not as long when the exchange refuses the pair meanwhile: its listing may say why.
+    async fn rest_for(&self, wait: Duration) {
+        let end = Instant::now() + wait.min(Duration::from_secs(1 << 30));
+        let was_refused = self.is_refused();
+        while Instant::now() < end && (was_refused || !self.is_refused()) {
+            tokio::time::sleep_until(end.min(Instant::now() + self.okx.pace.refused)).await;
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.cell.status().state, PairState::Refused { .. })
     }
 
     async fn look(&self, told: &mut Told) -> Look {

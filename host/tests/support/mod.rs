@@ -105,6 +105,12 @@ impl Redis {
         }
     }
 
+    /// Deletes the data of a server that was killed.
+    pub fn forget_data(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        self.folder = tempfile::tempdir().expect("a folder");
+    }
+
     /// Where its data are.
     pub fn folder(&self) -> &Path {
         self.folder.path()
