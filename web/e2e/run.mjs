@@ -79,7 +79,7 @@ try {
       await page.waitForFunction((wanted) => {
         const card = document.querySelector(`[data-pair="${wanted}"]`);
         const price = (side) => /\d/.test(card?.querySelector(`[data-test="${side}"]`)?.textContent ?? "");
-        return card?.querySelector('[data-test="state"].good') && price("bid") && price("ask");
+        return card?.querySelector('[data-test="state"][data-state="live"]') && price("bid") && price("ask");
       }, id);
     }
   });
