@@ -107,8 +107,8 @@ describe("the page", () => {
       { ...LIVE, instrument_id: "SOL-USDT", audits: 0, drift: 0 },
     );
     const row = (pair: string) => ["verified-share", "audits", "rate", "delay"].map((name) => page.text(`[data-pair="${pair}"] [data-test="${name}"]`));
-    expect(row("BTC-USDT")).toEqual(["99.98 %", "12 ×, no drift", "9.1", "7 ms"]);
-    expect(row("ETH-USDT")).toEqual(["–", "1 of 3 wrong", "–", en.delay.differ]);
+    expect(row("BTC-USDT")).toEqual(["99.98 %", "12, no drift", "9.1", "7 ms"]);
+    expect(row("ETH-USDT")).toEqual(["–", "3, 1 with drift", "–", en.delay.differ]);
     expect(row("SOL-USDT")).toEqual(["–", en.audit.none, "–", "–"]);
     expect(page.find('[data-pair="ETH-USDT"] [data-test="audits"]')?.classList.contains("bad")).toBe(true);
   });

@@ -141,8 +141,9 @@ fn pair(cell: &PairCell, clock: Option<ClockOffset>) -> Pair {
         drift: status.drift,
         verified_since: verified_since_ms.map(rfc3339),
         verified_share_1h: verified_share,
-        frames_per_second,
-        bytes_per_second,
+        // An empty sum is -0.
+        frames_per_second: frames_per_second + 0.0,
+        bytes_per_second: bytes_per_second + 0.0,
         frame_bytes_p50: frame_bytes.map(|sizes| sizes.p50),
         frame_bytes_p99: frame_bytes.map(|sizes| sizes.p99),
         frame_bytes_max: frame_bytes.map(|sizes| sizes.max),

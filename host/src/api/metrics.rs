@@ -303,8 +303,8 @@ fn of_pairs(sheet: &mut Sheet<'_>, pairs: &[PairSample]) -> fmt::Result {
         ("pair_last_audit_timestamp", "When the kept book was last compared with the exchange's", seconds_unit(), |pair| {
             pair.audited_ms.map(seconds)
         }),
-        ("pair_frames_per_second", "Frames a second over the last ten", None, |pair| Some(pair.report.frames_per_second)),
-        ("pair_bytes_per_second", "Their bytes a second", None, |pair| Some(pair.report.bytes_per_second)),
+        ("pair_frames_per_second", "Frames a second over the last ten", None, |pair| Some(pair.report.frames_per_second + 0.0)),
+        ("pair_bytes_per_second", "Their bytes a second", None, |pair| Some(pair.report.bytes_per_second + 0.0)),
         ("pair_delay_least", "Least delay of the last ten minutes; negative where the clocks differ", seconds_unit(), |pair| {
             pair.report.delay.map(|delay| delay.least_ms as f64 / 1000.0)
         }),
