@@ -79,7 +79,7 @@ try {
       await page.waitForFunction((wanted) => {
         const card = document.querySelector(`[data-pair="${wanted}"]`);
         const price = (side) => /\d/.test(card?.querySelector(`[data-test="${side}"]`)?.textContent ?? "");
-        return card?.querySelector('[data-test="state"].good') && price("bid") && price("ask");
+        return card?.querySelector('[data-test="state"][data-state="live"]') && price("bid") && price("ask");
       }, id);
     }
   });
@@ -129,6 +129,45 @@ try {
     await check(`nothing was written to the console as an error at ${width} px`, () =>
       expect(phone.errors.length === 0, phone.errors.join("; ")));
   }
+
+  await check("a pair in any other state than live says so in word, shape and reason, and pairs that don't run are named", async () => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US" });
+    const changed = await context.newPage();
+    changed.setDefaultTimeout(DEADLINE_MS);
+    const states = ["live", "suspect", "resyncing", "connecting", "subscribing", "refused", "stopped"];
+    await changed.routeWebSocket(/\/api\/v1\/stream$/, (route) => {
+      const server = route.connectToServer();
+      // The host's own document, with its first pair once in each state.
+      server.onMessage((message) => {
+        const document = JSON.parse(message);
+        const [pair] = document.pairs;
+        const reason = (state) => (["live", "subscribing", "stopped"].includes(state) ? null : `why it is ${state}`);
+        const drifted = { audits: 12, drift: 1, delay_reliable: "no", verified_share_1h: 0.99987 };
+        const said = { live: { audits: 12, drift: 0, delay_reliable: "yes", verified_share_1h: 1 }, suspect: drifted };
+        document.pairs = states.map((state) => ({ ...pair, ...said[state], instrument_id: `${state.toUpperCase()}-USDT`, state, reason: reason(state) }));
+        document.pairs_left_out = ["ADA-USDT", "DOGE-USDT"];
+        document.pairs_refused = ["btc usdt"];
+        route.send(JSON.stringify(document));
+      });
+    });
+    await changed.goto(url);
+    for (const state of states) {
+      const card = changed.locator(`[data-pair="${state.toUpperCase()}-USDT"]`);
+      await card.waitFor();
+      expect((await card.locator(`[data-test="state"][data-state="${state}"] svg`).count()) === 1, `${state} has no shape`);
+      expect((await card.innerText()).includes(state), `${state} isn't said`);
+      const stale = await card.evaluate((element) => element.classList.contains("stale"));
+      expect(stale === !["live", "suspect"].includes(state), `numbers of a ${state} pair are ${stale ? "grey" : "as if live"}`);
+    }
+    expect((await changed.textContent('[data-pair="REFUSED-USDT"] .reason')).includes("why it is refused"), "no reason");
+    const named = await changed.textContent('[data-test="not-run"]');
+    expect(["ADA-USDT", "DOGE-USDT", "btc usdt"].every((name) => named.includes(name)), named);
+    await picture(changed, "states-desk");
+    await changed.setViewportSize({ width: 390, height: 800 });
+    const wide = await changed.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(wide <= 0, `${wide} px stick out on a phone`);
+    await picture(changed, "states-phone");
+  });
 
   await check("a lost connection is said plainly, and heals by itself", async () => {
     // Chromium's offline mode leaves open sockets alone, so the stream itself is cut and refused for a while.

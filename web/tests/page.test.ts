@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createApp, nextTick, type App as Application } from "vue";
 
 import App from "../src/App.vue";
+import { PAIR_STATES } from "../src/data/document";
 import { createStore } from "../src/data/store";
 import { language } from "../src/i18n";
 import { en } from "../src/i18n/en";
@@ -25,13 +26,15 @@ const LIVE = {
 
 let application: Application | null = null;
 
-async function shown(...pairs: object[]) {
+const shown = (...pairs: object[]) => pageOf({ pairs });
+
+async function pageOf(more: object) {
   const around = new FakeSurroundings();
   const root = document.createElement("div");
   document.body.append(root);
   application = createApp(App, { store: createStore(around) });
   application.mount(root);
-  around.push({ feed: "simulator", monitoring: { active_pairs: "1" }, pairs });
+  around.push({ feed: "simulator", monitoring: { active_pairs: "1" }, pairs: [], ...more });
   await nextTick();
   const find = (selector: string) => root.querySelector(selector);
   return { around, root, find, text: (selector: string) => (find(selector)?.textContent ?? "").replace(/\s+/g, " ").trim() };
@@ -80,6 +83,42 @@ describe("the page", () => {
   it("greys out a pair whose frames have stopped, though the host still pushes", async () => {
     const page = await shown({ ...LIVE, age_ms: 20_000 });
     expect(page.find('[data-pair="BTC-USDT"]')?.classList.contains("stale")).toBe(true);
+  });
+
+  it("gives each state a word, a shape and a colour of its own, and makes all but live and suspect stand out", async () => {
+    const page = await shown(...PAIR_STATES.map((state) => ({ ...LIVE, instrument_id: `${state.toUpperCase()}-USDT`, state })));
+    const seen = { word: new Set(), shape: new Set(), colour: new Set() };
+    for (const state of PAIR_STATES) {
+      const card = page.find(`[data-pair="${state.toUpperCase()}-USDT"]`);
+      const pill = card?.querySelector('[data-test="state"]');
+      seen.word.add(pill?.textContent?.trim());
+      seen.shape.add(pill?.querySelector("svg")?.innerHTML);
+      seen.colour.add(pill?.className);
+      const fine = state === "live" || state === "suspect";
+      expect([state, card?.classList.contains("attention"), card?.classList.contains("stale")]).toEqual([state, !fine, !fine]);
+    }
+    expect([seen.word.size, seen.shape.size, seen.colour.size]).toEqual([7, 7, 7]);
+  });
+
+  it("says how long a book was verified, what audits showed, and when a delay means nothing", async () => {
+    const page = await shown(
+      { ...LIVE, verified_share_1h: 0.99987, audits: 12, drift: 0, frames_per_second: 9.14, delay_ms_p50: 7, delay_ms_p99: 30, delay_reliable: "yes" },
+      { ...LIVE, instrument_id: "ETH-USDT", audits: 3, drift: 1, delay_ms_p50: 1, delay_ms_p99: 1, delay_reliable: "no" },
+      { ...LIVE, instrument_id: "SOL-USDT", audits: 0, drift: 0 },
+    );
+    const row = (pair: string) => ["verified-share", "audits", "rate", "delay"].map((name) => page.text(`[data-pair="${pair}"] [data-test="${name}"]`));
+    expect(row("BTC-USDT")).toEqual(["99.98 %", "12, no drift", "9.1", "7 ms"]);
+    expect(row("ETH-USDT")).toEqual(["–", "3, 1 with drift", "–", en.delay.differ]);
+    expect(row("SOL-USDT")).toEqual(["–", en.audit.none, "–", "–"]);
+    expect(page.find('[data-pair="ETH-USDT"] [data-test="audits"]')?.classList.contains("bad")).toBe(true);
+  });
+
+  it("names wanted pairs that don't run, as text, and has no banner when all do", async () => {
+    const page = await pageOf({ pairs: [LIVE], pairs_left_out: ["ADA-USDT", "XRP-USDT"], pairs_refused: ["<b>x"] });
+    expect(page.text('[data-test="not-run"]')).toBe(`${en.leftOut} ADA-USDT, XRP-USDT${en.noNames} “<b>x”`);
+    page.around.push({ pairs: [LIVE] });
+    await nextTick();
+    expect(page.find('[data-test="not-run"]')).toBeNull();
   });
 
   it("says how to add a pair when there is none", async () => {

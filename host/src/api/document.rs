@@ -1,12 +1,15 @@
 //! The state of the host as one JSON document, for the page.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use serde::Serialize;
 
 use crate::analysis::{MemoryDesk, Reading};
 use crate::clock::{rfc3339, unix_ms};
-use crate::monitor::{Monitor, PairCell, publish};
+use crate::monitor::board::PairStatus;
+use crate::monitor::figures::Report;
+use crate::monitor::{ClockOffset, Monitor, PairCell, publish};
 
 /// Everything the page shows.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,10 @@ pub struct Document {
     pub feed: String,
     /// The fields of `system:monitoring`.
     pub monitoring: BTreeMap<&'static str, String>,
+    /// Wanted pairs over the limit.
+    pub pairs_left_out: Vec<String>,
+    /// Members of the Set of wanted pairs that are no instrument's name.
+    pub pairs_refused: Vec<String>,
     /// The pairs, by id.
     pub pairs: Vec<Pair>,
 }
@@ -43,6 +50,23 @@ pub struct Pair {
     frames: u64,
     gaps: u64,
     resyncs: u64,
+    restarts: u64,
+    connects: u64,
+    reconnects: u64,
+    joins: u64,
+    audits: u64,
+    last_audit: Option<String>,
+    drift: u64,
+    verified_since: Option<String>,
+    verified_share_1h: Option<f64>,
+    frames_per_second: f64,
+    bytes_per_second: f64,
+    frame_bytes_p50: Option<u64>,
+    frame_bytes_p99: Option<u64>,
+    frame_bytes_max: Option<u64>,
+    delay_ms_p50: Option<u64>,
+    delay_ms_p99: Option<u64>,
+    delay_reliable: Option<&'static str>,
     age_ms: Option<u64>,
     readings: BTreeMap<String, ReadingView>,
 }
@@ -66,20 +90,32 @@ impl Document {
     /// The state now.
     #[must_use]
     pub fn now(monitor: &Monitor, desks: &[MemoryDesk], feed: &str) -> Self {
+        let clock = *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self {
             program: "leadline",
             version: env!("CARGO_PKG_VERSION"),
             time: rfc3339(unix_ms()),
             feed: feed.to_owned(),
             monitoring: publish::fields(monitor, desks).into_iter().collect(),
-            pairs: monitor.board.pairs().iter().map(|cell| pair(cell)).collect(),
+            pairs_left_out: not_run.left_out,
+            pairs_refused: not_run.refused,
+            pairs: monitor.board.pairs().iter().map(|cell| pair(cell, clock)).collect(),
         }
     }
 }
 
-fn pair(cell: &PairCell) -> Pair {
+/// What `feed:{id}` says of a pair's delays: `yes`, `no`, `unknown`; `None` while there are none.
+pub(super) fn delay_reliable(status: &PairStatus, pair: &str, clock: Option<ClockOffset>) -> Option<&'static str> {
+    let fields = status.fields(pair, clock);
+    let (_, word) = fields.iter().find(|(name, _)| *name == "delay_reliable")?;
+    ["yes", "no", "unknown"].into_iter().find(|known| known == word)
+}
+
+fn pair(cell: &PairCell, clock: Option<ClockOffset>) -> Pair {
     let readings = cell.readings().iter().map(|(plugin, reading)| (plugin.to_string(), view(reading))).collect();
     let status = cell.status();
+    let Report { verified_since_ms, verified_share, frames_per_second, bytes_per_second, frame_bytes, delay } = status.figures.report();
     Pair {
         instrument_id: cell.pair.to_string(),
         state: status.state.word(),
@@ -96,6 +132,24 @@ fn pair(cell: &PairCell) -> Pair {
         frames: status.frames,
         gaps: status.gaps,
         resyncs: status.resyncs,
+        restarts: status.restarts,
+        connects: status.connects,
+        reconnects: status.reconnects,
+        joins: status.joins,
+        audits: status.audits,
+        last_audit: status.audited_ms.map(rfc3339),
+        drift: status.drift,
+        verified_since: verified_since_ms.map(rfc3339),
+        verified_share_1h: verified_share,
+        // An empty sum is -0.
+        frames_per_second: frames_per_second + 0.0,
+        bytes_per_second: bytes_per_second + 0.0,
+        frame_bytes_p50: frame_bytes.map(|sizes| sizes.p50),
+        frame_bytes_p99: frame_bytes.map(|sizes| sizes.p99),
+        frame_bytes_max: frame_bytes.map(|sizes| sizes.max),
+        delay_ms_p50: delay.map(|delay| delay.p50_ms),
+        delay_ms_p99: delay.map(|delay| delay.p99_ms),
+        delay_reliable: delay_reliable(&status, &cell.pair, clock),
         age_ms: status.last_frame.map(|arrival| ms(arrival.elapsed())),
         readings,
     }

@@ -19,6 +19,7 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::document::Document;
+use super::metrics::{self, Metrics};
 use crate::analysis::MemoryDesk;
 use crate::config::settings;
 use crate::monitor::Monitor;
@@ -37,6 +38,7 @@ const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inlin
 struct App {
     monitor: Arc<Monitor>,
     desks: Arc<[MemoryDesk]>,
+    metrics: Arc<Metrics>,
     feed: Arc<str>,
     stream: watch::Receiver<Arc<str>>,
     watchers: Arc<AtomicUsize>,
@@ -87,12 +89,15 @@ impl Server {
     /// Serves until `stop`.
     pub async fn run(self, monitor: Arc<Monitor>, desks: Vec<MemoryDesk>, feed: String, stop: CancellationToken) {
         let (sender, stream) = watch::channel(Arc::from("{}"));
-        let app = App { monitor, desks: desks.into(), feed: feed.into(), stream, watchers: Arc::default(), stop: stop.clone() };
+        let desks: Arc<[MemoryDesk]> = desks.into();
+        let metrics = Arc::new(Metrics::new(Arc::clone(&monitor), Arc::clone(&desks)));
+        let app = App { monitor, desks, metrics, feed: feed.into(), stream, watchers: Arc::default(), stop: stop.clone() };
         let ticker = tokio::spawn(tick(app.clone(), sender));
         let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
         let routes = Router::new()
             .route("/api/v1/state", get(state))
             .route("/api/v1/stream", get(stream_to))
+            .route("/metrics", get(scrape))
             .route("/healthz", get(|| async { "alive\n" }))
             .with_state(app);
         let routes = if self.web_dir.join("index.html").is_file() {
@@ -138,6 +143,13 @@ impl App {
 
 async fn state(State(app): State<App>) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(app.document())).into_response()
+}
+
+async fn scrape(State(app): State<App>) -> Response {
+    match app.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 async fn stream_to(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {

@@ -104,7 +104,7 @@ fn record() -> Command {
                 .value_name("PAIR,...")
                 .required(true)
                 .value_delimiter(',')
-                .num_args(1..)
+                .action(ArgAction::Append)
                 .help("Pairs to record, such as BTC-USDT,ETH-USDT"),
         )
         .arg(path("out", "DIR", "Folder of the recording; made if it isn't there").required(true))

@@ -12,6 +12,9 @@ export type Outcome = (typeof OUTCOMES)[number];
 export const TRUSTS = ["chain", "checksum", "unverified"] as const;
 export type Trust = (typeof TRUSTS)[number];
 
+export const RELIABLE = ["yes", "no", "unknown"] as const;
+export type Reliable = (typeof RELIABLE)[number];
+
 export interface Reading {
   outcome: Outcome;
   code: string | null;
@@ -45,6 +48,27 @@ export interface Pair {
   frames: number | null;
   gaps: number | null;
   resyncs: number | null;
+  restarts: number | null;
+  connects: number | null;
+  reconnects: number | null;
+  joins: number | null;
+  /** Comparisons of the kept book with the exchange's own. */
+  audits: number | null;
+  lastAudit: string | null;
+  /** Audits that found the kept book wrong. */
+  drift: number | null;
+  verifiedSince: string | null;
+  /** Of the last hour, 0 to 1. */
+  verifiedShare: number | null;
+  framesPerSecond: number | null;
+  bytesPerSecond: number | null;
+  frameBytesP50: number | null;
+  frameBytesP99: number | null;
+  frameBytesMax: number | null;
+  /** From the exchange to the host, milliseconds; worth as much as `delayReliable` says. */
+  delayP50Ms: number | null;
+  delayP99Ms: number | null;
+  delayReliable: Reliable | null;
   /** Since the last frame arrived, milliseconds. */
   ageMs: number | null;
   readings: Record<string, Reading>;
@@ -56,6 +80,10 @@ export interface State {
   time: string | null;
   feed: string | null;
   monitoring: Record<string, string>;
+  /** Wanted pairs over the limit. */
+  leftOut: string[];
+  /** Members of the Set of wanted pairs that are no instrument's name. */
+  refused: string[];
   pairs: Pair[];
 }
 
@@ -78,6 +106,11 @@ function strings(value: unknown): Record<string, string> {
     else result[name] = typeof held === "string" ? held : JSON.stringify(held);
   }
   return result;
+}
+
+/** Texts as they are; whatever else stands among them is left aside. */
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((held) => typeof held === "string") : [];
 }
 
 function readReading(value: unknown): Reading | null {
@@ -125,6 +158,23 @@ function readPair(value: unknown): Pair | null {
     frames: number(value["frames"]),
     gaps: number(value["gaps"]),
     resyncs: number(value["resyncs"]),
+    restarts: number(value["restarts"]),
+    connects: number(value["connects"]),
+    reconnects: number(value["reconnects"]),
+    joins: number(value["joins"]),
+    audits: number(value["audits"]),
+    lastAudit: text(value["last_audit"]),
+    drift: number(value["drift"]),
+    verifiedSince: text(value["verified_since"]),
+    verifiedShare: number(value["verified_share_1h"]),
+    framesPerSecond: number(value["frames_per_second"]),
+    bytesPerSecond: number(value["bytes_per_second"]),
+    frameBytesP50: number(value["frame_bytes_p50"]),
+    frameBytesP99: number(value["frame_bytes_p99"]),
+    frameBytesMax: number(value["frame_bytes_max"]),
+    delayP50Ms: number(value["delay_ms_p50"]),
+    delayP99Ms: number(value["delay_ms_p99"]),
+    delayReliable: oneOf(RELIABLE, value["delay_reliable"]),
     ageMs: number(value["age_ms"]),
     readings,
   };
@@ -145,6 +195,8 @@ export function readState(json: string): State | null {
     time: text(value["time"]),
     feed: text(value["feed"]),
     monitoring: strings(value["monitoring"]),
+    leftOut: texts(value["pairs_left_out"]),
+    refused: texts(value["pairs_refused"]),
     pairs: value["pairs"].map(readPair).filter((pair) => pair !== null),
   };
 }

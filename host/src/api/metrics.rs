@@ -1,0 +1,361 @@
+//! `/metrics`: what the host knows of itself and of each pair, as OpenMetrics text. Read off the board and the counters when
+//! somebody asks; nothing is counted twice.
+//!
+//! What isn't known has no sample: nothing is not zero.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::document::delay_reliable;
+use crate::analysis::{LaneKind, MemoryDesk};
+use crate::monitor::counters::Counter;
+use crate::monitor::figures::Report;
+use crate::monitor::{ClockOffset, Counters, Monitor, PairCell};
+use crate::pairs::PairState;
+
+/// What the answer is, as its header says.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The text behind `/metrics`.
+pub struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Metrics of a host.
+    #[must_use]
+    pub fn new(monitor: Arc<Monitor>, desks: Arc<[MemoryDesk]>) -> Self {
+        let mut registry = Registry::with_prefix("leadline");
+        registry.register_collector(Box::new(Host { monitor, desks }));
+        Self { registry }
+    }
+
+    /// All metrics now.
+    ///
+    /// # Errors
+    /// When the text can't be written, which a text in memory always can.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+struct Host {
+    monitor: Arc<Monitor>,
+    desks: Arc<[MemoryDesk]>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Host {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let pairs: Vec<PairSample> = self.monitor.board.pairs().iter().map(|cell| PairSample::of(cell, clock)).collect();
+        let mut sheet = Sheet { encoder };
+        self.host(&mut sheet, clock)?;
+        self.lanes(&mut sheet)?;
+        of_pairs(&mut sheet, &pairs)
+    }
+}
+
+/// Label names and values of one sample.
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// The answer under way: one family after the other.
+struct Sheet<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl Sheet<'_> {
+    fn counter<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        samples: impl IntoIterator<Item = (Labels<'l>, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
+        for (labels, value) in samples {
+            if labels.is_empty() {
+                family.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
+            } else {
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gauge<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
+    ) -> fmt::Result {
+        let mut family = self.encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        for (labels, value) in samples {
+            if labels.is_empty() {
+                family.encode_gauge(&value)?;
+            } else {
+                family.encode_family(&labels)?.encode_gauge(&value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, name: &str, help: &str, unit: Option<Unit>, value: Option<f64>) -> fmt::Result {
+        self.gauge(name, help, unit, value.map(|value| (Labels::new(), value)))
+    }
+}
+
+impl Host {
+    fn host(&self, sheet: &mut Sheet<'_>, clock: Option<ClockOffset>) -> fmt::Result {
+        let monitor = &*self.monitor;
+        let mut info = sheet.encoder.encode_descriptor("build", "The program that answers", None, MetricType::Info)?;
+        info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        for (name, help, unit, counter) in counters(&monitor.counters) {
+            sheet.counter(name, help, unit, [(Labels::new(), counter.get())])?;
+        }
+        let skipped: u64 = self.desks.iter().map(MemoryDesk::skipped).sum();
+        let help = "Books that a plugin of the memory lane skipped because a newer one had come";
+        sheet.counter("memory_lane_skipped", help, None, [(Labels::new(), skipped)])?;
+
+        let connections = monitor.connections.load(Ordering::Relaxed) as f64;
+        sheet.one("connections", "Connections to the exchange that are open now", None, Some(connections))?;
+        sheet.one("pairs", "Pairs that run", None, Some(monitor.board.pairs().len() as f64))?;
+        sheet.one("pairs_verified", "Pairs whose books are verified now: live or suspect", None, Some(monitor.board.live() as f64))?;
+        let (left_out, refused) = {
+            let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner);
+            (not_run.left_out.len() as f64, not_run.refused.len() as f64)
+        };
+        sheet.one("pairs_left_out", "Wanted pairs over the limit", None, Some(left_out))?;
+        sheet.one("pairs_refused", "Members of the Set of wanted pairs that are no instrument's name", None, Some(refused))?;
+        let checked = Some(monitor.last_config_check_ms.load(Ordering::Relaxed)).filter(|&ms| ms > 0).map(seconds);
+        sheet.one("config_check_timestamp", "When the wanted pairs were last read", Some(Unit::Seconds), checked)?;
+        let memory = monitor.redis_memory().map(|bytes| bytes as f64);
+        sheet.one("redis_memory", "Memory that Redis says it uses", Some(Unit::Bytes), memory)?;
+        let offset = clock.map(|clock| clock.offset_ms as f64 / 1000.0);
+        sheet.one("exchange_clock_offset", "The exchange's clock less this host's", Some(Unit::Seconds), offset)?;
+        let uncertainty = clock.map(|clock| seconds(clock.uncertainty_ms));
+        let help = "The offset may be wrong by this much either way";
+        sheet.one("exchange_clock_uncertainty", help, Some(Unit::Seconds), uncertainty)
+    }
+
+    fn lanes(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let lanes =
+            [("memory", LaneKind::Memory), ("buffered", LaneKind::Buffered)].map(|(name, lane)| (name, self.monitor.latency.summary(lane)));
+        let counts = lanes.iter().map(|(name, summary)| (vec![("lane", *name)], summary.count));
+        sheet.counter("lane_readings", "Readings that Redis acknowledged", None, counts)?;
+        let quantiles = lanes.iter().filter(|(_, summary)| summary.count > 0).flat_map(|(name, summary)| {
+            [("p50", summary.p50), ("p99", summary.p99), ("p99.9", summary.p999), ("max", summary.max)]
+                .map(|(statistic, us)| (vec![("lane", *name), ("statistic", statistic)], us as f64 / 1_000_000.0))
+        });
+        let help = "From frame received to reading acknowledged by Redis, since the start";
+        sheet.gauge("lane_latency", help, Some(Unit::Seconds), quantiles)?;
+        let mean = self.monitor.latency.mean_ms().map(|ms| ms / 1000.0);
+        sheet.one("latency_mean", "The same, both lanes, mean of the last minute", Some(Unit::Seconds), mean)
+    }
+}
+
+/// A counter's name without `_total`, its meaning, its unit, and where it stands.
+type Counted<'a> = (&'static str, &'static str, Option<Unit>, &'a Counter);
+
+/// All counters of the host. Taken apart by name, so that a new one that is missing here doesn't compile.
+fn counters(all: &Counters) -> [Counted<'_>; 19] {
+    let Counters {
+        frames,
+        bytes,
+        frames_invalid,
+        frames_dropped,
+        gaps,
+        resyncs,
+        frames_unrouted,
+        joins,
+        audits,
+        drift,
+        connects_failed,
+        connects,
+        disconnects,
+        subscription_changes,
+        readings,
+        readings_superseded,
+        faults,
+        redis_errors,
+        lane_dropped,
+    } = all;
+    [
+        ("frames", "Book frames received", None, frames),
+        ("frame", "Their size", Some(Unit::Bytes), bytes),
+        ("frames_invalid", "Frames that could not be read", None, frames_invalid),
+        ("frames_dropped", "Updates dropped while a book was broken", None, frames_dropped),
+        ("frames_unrouted", "Frames about pairs that nobody subscribed to on their connection", None, frames_unrouted),
+        ("gaps", "Books that broke: gap, wrong checksum, impossible levels", None, gaps),
+        ("resyncs", "Snapshots asked for anew", None, resyncs),
+        ("joins", "New connections that took a pair over from an old one", None, joins),
+        ("audits", "Kept books compared with the exchange's own at the same sequence number", None, audits),
+        ("drift", "Kept books that differed", None, drift),
+        ("connects", "Connections made", None, connects),
+        ("connects_failed", "Tries to connect that failed", None, connects_failed),
+        ("disconnects", "Connections lost", None, disconnects),
+        ("subscription_changes", "Pairs added or taken away while running", None, subscription_changes),
+        ("readings", "Readings made, of all outcomes", None, readings),
+        ("readings_superseded", "Readings that a newer one overtook before Redis took them", None, readings_superseded),
+        ("faults", "Calls of plugins that were stopped or failed", None, faults),
+        ("redis_errors", "Calls to Redis that failed", None, redis_errors),
+        ("lane_dropped", "Frames of the buffered lane dropped: List full, Redis away too long, or unreadable", None, lane_dropped),
+    ]
+}
+
+/// A pair at one moment, so that all of its samples belong together.
+struct PairSample {
+    id: Arc<str>,
+    state: &'static str,
+    verified: bool,
+    crossed: bool,
+    levels: (usize, usize),
+    age_s: Option<f64>,
+    audited_ms: Option<u64>,
+    report: Report,
+    delay_reliable: Option<&'static str>,
+    counts: [u64; 9],
+}
+
+/// What [`PairSample::counts`] counts.
+const PAIR_COUNTS: [(&str, &str); 9] = [
+    ("pair_frames", "Book frames received"),
+    ("pair_gaps", "Times the book broke"),
+    ("pair_resyncs", "Snapshots asked for anew"),
+    ("pair_restarts", "Books that followed none: a second snapshot, or exchange time that went back"),
+    ("pair_connects", "Connections that have carried the pair"),
+    ("pair_reconnects", "Those of them that followed a lost one"),
+    ("pair_joins", "Times a new connection took the pair over without a gap"),
+    ("pair_audits", "Times the kept book was compared with the exchange's own at the same sequence number"),
+    ("pair_drift", "Audits that found the kept book wrong"),
+];
+
+impl PairSample {
+    fn of(cell: &PairCell, clock: Option<ClockOffset>) -> Self {
+        let status = cell.status();
+        Self {
+            id: Arc::clone(&cell.pair),
+            state: status.state.word(),
+            verified: status.state.is_verified(),
+            crossed: status.crossed,
+            levels: status.levels,
+            age_s: status.last_frame.map(|arrival| arrival.elapsed().as_secs_f64()),
+            audited_ms: status.audited_ms,
+            report: status.figures.report(),
+            delay_reliable: delay_reliable(&status, &cell.pair, clock),
+            counts: [
+                status.frames,
+                status.gaps,
+                status.resyncs,
+                status.restarts,
+                status.connects,
+                status.reconnects,
+                status.joins,
+                status.audits,
+                status.drift,
+            ],
+        }
+    }
+
+    fn labels(&self) -> Labels<'_> {
+        vec![("instrument_id", &*self.id)]
+    }
+
+    fn labels_and(&self, name: &'static str, value: &'static str) -> Labels<'_> {
+        vec![("instrument_id", &*self.id), (name, value)]
+    }
+}
+
+/// A pair's number, if there is one now.
+type Number = fn(&PairSample) -> Option<f64>;
+
+fn of_pairs(sheet: &mut Sheet<'_>, pairs: &[PairSample]) -> fmt::Result {
+    let states = pairs
+        .iter()
+        .flat_map(|pair| states().into_iter().map(|state| (pair.labels_and("state", state), f64::from(u8::from(pair.state == state)))));
+    sheet.gauge("pair_state", "1 for the state that the pair is in, 0 for the others", None, states)?;
+    let seconds_unit = || Some(Unit::Seconds);
+    let ratio = || Some(Unit::Other("ratio".to_owned()));
+    let gauges: [(&str, &str, Option<Unit>, Number); 10] = [
+        ("pair_verified", "1 while the kept book is the exchange's as far as its frames came", None, |pair| Some(flag(pair.verified))),
+        ("pair_verified_since_timestamp", "Since when it is so without a break", seconds_unit(), |pair| {
+            pair.report.verified_since_ms.map(seconds)
+        }),
+        ("pair_verified_hour", "Share of the last hour, or of the time since the pair began, in which it was", ratio(), |pair| {
+            pair.report.verified_share
+        }),
+        ("pair_crossed", "1 while the best bid is not below the best ask", None, |pair| Some(flag(pair.crossed))),
+        ("pair_last_frame_age", "Since the last frame came", seconds_unit(), |pair| pair.age_s),
+        ("pair_last_audit_timestamp", "When the kept book was last compared with the exchange's", seconds_unit(), |pair| {
+            pair.audited_ms.map(seconds)
+        }),
+        ("pair_frames_per_second", "Frames a second over the last ten", None, |pair| Some(pair.report.frames_per_second + 0.0)),
+        ("pair_bytes_per_second", "Their bytes a second", None, |pair| Some(pair.report.bytes_per_second + 0.0)),
+        ("pair_delay_least", "Least delay of the last ten minutes; negative where the clocks differ", seconds_unit(), |pair| {
+            pair.report.delay.map(|delay| delay.least_ms as f64 / 1000.0)
+        }),
+        (
+            "pair_delay_reliable",
+            "1 where the two clocks agree, so that delays mean something; 0 where not, or where it isn't known",
+            None,
+            |pair| pair.delay_reliable.map(|word| flag(word == "yes")),
+        ),
+    ];
+    for (name, help, unit, number) in gauges {
+        sheet.gauge(name, help, unit, pairs.iter().filter_map(|pair| Some((pair.labels(), number(pair)?))))?;
+    }
+    let levels = pairs.iter().flat_map(|pair| {
+        [("bid", pair.levels.0), ("ask", pair.levels.1)].map(|(side, levels)| (pair.labels_and("side", side), levels as f64))
+    });
+    sheet.gauge("pair_levels", "Levels of the kept book", None, levels)?;
+    let sizes = pairs.iter().filter_map(|pair| Some((pair, pair.report.frame_bytes?))).flat_map(|(pair, sizes)| {
+        [("p50", sizes.p50), ("p99", sizes.p99), ("max", sizes.max)]
+            .map(|(statistic, bytes)| (pair.labels_and("statistic", statistic), bytes as f64))
+    });
+    sheet.gauge("pair_frame_size", "Sizes of all frames so far", Some(Unit::Bytes), sizes)?;
+    let delays = pairs.iter().filter_map(|pair| Some((pair, pair.report.delay?))).flat_map(|(pair, delay)| {
+        [("p50", delay.p50_ms), ("p99", delay.p99_ms)].map(|(statistic, ms)| (pair.labels_and("statistic", statistic), seconds(ms)))
+    });
+    let help = "From the exchange's time of a change to its arrival, over the last one to two minutes; see leadline_pair_delay_reliable";
+    sheet.gauge("pair_delay", help, Some(Unit::Seconds), delays)?;
+    for (at, (name, help)) in PAIR_COUNTS.into_iter().enumerate() {
+        sheet.counter(name, help, None, pairs.iter().map(|pair| (pair.labels(), pair.counts[at])))?;
+    }
+    Ok(())
+}
+
+/// The words of all states.
+fn states() -> [&'static str; 7] {
+    [
+        PairState::Connecting { attempt: 0, why: None },
+        PairState::Subscribing,
+        PairState::Live,
+        PairState::Suspect { why: String::new() },
+        PairState::Resyncing { since_ms: 0, attempt: 0, why: String::new() },
+        PairState::Refused { code: String::new(), why: String::new() },
+        PairState::Stopped,
+    ]
+    .map(|state| state.word())
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
