@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit fuzz bench bench-peers fmt clean
+.PHONY: help setup build plugins web run test e2e audit fuzz soak bench bench-peers fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ audit: ## licences, sources and known vulnerabilities of the dependencies
 
 fuzz: ## a million mutated frames through decoder and book (LEADLINE_FUZZ_FRAMES says how many)
 	@LEADLINE_FUZZ_FRAMES=$${LEADLINE_FUZZ_FRAMES:-1000000} cargo test $(LEADLINE_CARGO_FLAGS) --release -p leadline-market --test mutated -- --nocapture
+
+soak: plugins ## MINUTES=30 of faults, one about every 10 s; every published book compared with the exchange's own
+	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test soak -- --nocapture
 
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench

@@ -66,6 +66,8 @@ pub(super) async fn redis(folder: &Path, port: u16) -> anyhow::Result<Server> {
         .args(prefix)
         .args(["--port", &port_text, "--bind", "127.0.0.1", "--daemonize", "no"])
         .args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", "300 100 60 100000"])
+        // So that SADD and SREM act at once.
+        .args(["--notify-keyspace-events", "Kgsx"])
         .arg("--dir")
         .arg(&folder)
         .arg("--logfile")

@@ -301,7 +301,7 @@ impl Line {
         let wait = self.backoff.wait();
         // Told on the 1st, 2nd, 4th ... failure over all pairs: the states say it all the time.
         if failures.is_power_of_two() {
-            tracing::warn!(failures, retry_ms = wait.as_millis() as u64, "{error}");
+            tracing::warn!(failures, retry_ms = wait.as_millis() as u64, "{error}; the host keeps trying");
         }
         if self.current.is_some() {
             if let Some((_, at)) = &mut self.replace {

@@ -133,12 +133,12 @@ impl Rest {
         let Some(rest) = &self.url else { return Err(RestError::NotAsked) };
         let url = format!("{rest}/api/v5/{path}");
         let failed = |detail: String| RestError::Request { url: url.clone(), detail };
-        let mut response = self.client.get(&url).send().await.map_err(|error| failed(chain(&error)))?;
+        let mut response = self.client.get(&url).send().await.map_err(|error| failed(chain(&error.without_url())))?;
         if !response.status().is_success() {
             return Err(failed(format!("answered {}", response.status())));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(chain(&error)))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(chain(&error.without_url())))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BYTES {
                 return Err(failed(format!("more than {MAX_BYTES} bytes")));
