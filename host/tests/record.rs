@@ -57,7 +57,8 @@ async fn a_recording_with_joins_is_clean_and_a_lost_frame_stands_in_the_manifest
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = record(&exchange, folder.path(), &["--okx-resync-interval", "1"]);
     until("both pairs are recorded over some joins", async || {
-        leadline_recording::audit(folder.path()).is_ok_and(|audit| audit.rows.len() == 2 && audit.rows.iter().all(|row| row.counters.snapshots >= 3))
+        leadline_recording::audit(folder.path())
+            .is_ok_and(|audit| audit.rows.len() == 2 && audit.rows.iter().all(|row| row.counters.snapshots >= 3))
     })
     .await;
     // Joined streams leave no gap, and each join's snapshot is in the recording.

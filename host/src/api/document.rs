@@ -105,13 +105,6 @@ impl Document {
     }
 }
 
-/// What `feed:{id}` says of a pair's delays: `yes`, `no`, `unknown`; `None` while there are none.
-pub(super) fn delay_reliable(status: &PairStatus, pair: &str, clock: Option<ClockOffset>) -> Option<&'static str> {
-    let fields = status.fields(pair, clock);
-    let (_, word) = fields.iter().find(|(name, _)| *name == "delay_reliable")?;
-    ["yes", "no", "unknown"].into_iter().find(|known| known == word)
-}
-
 fn pair(cell: &PairCell, clock: Option<ClockOffset>) -> Pair {
     let readings = cell.readings().iter().map(|(plugin, reading)| (plugin.to_string(), view(reading))).collect();
     let status = cell.status();
@@ -149,7 +142,7 @@ fn pair(cell: &PairCell, clock: Option<ClockOffset>) -> Pair {
         frame_bytes_max: frame_bytes.map(|sizes| sizes.max),
         delay_ms_p50: delay.map(|delay| delay.p50_ms),
         delay_ms_p99: delay.map(|delay| delay.p99_ms),
-        delay_reliable: delay_reliable(&status, &cell.pair, clock),
+        delay_reliable: delay.map(|delay| delay.reliable(clock)),
         age_ms: status.last_frame.map(|arrival| ms(arrival.elapsed())),
         readings,
     }

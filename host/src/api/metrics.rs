@@ -12,7 +12,6 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::document::delay_reliable;
 use crate::analysis::{LaneKind, MemoryDesk};
 use crate::monitor::counters::Counter;
 use crate::monitor::figures::Report;
@@ -247,6 +246,7 @@ const PAIR_COUNTS: [(&str, &str); 9] = [
 impl PairSample {
     fn of(cell: &PairCell, clock: Option<ClockOffset>) -> Self {
         let status = cell.status();
+        let report = status.figures.report();
         Self {
             id: Arc::clone(&cell.pair),
             state: status.state.word(),
@@ -255,8 +255,8 @@ impl PairSample {
             levels: status.levels,
             age_s: status.last_frame.map(|arrival| arrival.elapsed().as_secs_f64()),
             audited_ms: status.audited_ms,
-            report: status.figures.report(),
-            delay_reliable: delay_reliable(&status, &cell.pair, clock),
+            delay_reliable: report.delay.map(|delay| delay.reliable(clock)),
+            report,
             counts: [
                 status.frames,
                 status.gaps,

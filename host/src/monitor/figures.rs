@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
+use super::ClockOffset;
 use crate::clock::{self, Arrival};
 
 /// The time that the verified share looks back, milliseconds.
@@ -66,6 +67,20 @@ pub struct Delay {
     pub p99_ms: u64,
     /// Least of the last ten minutes; negative where the clocks differ.
     pub least_ms: i64,
+}
+
+impl Delay {
+    /// Whether it means something: `no` where the clocks differ, or a frame came before it was sent; `unknown` while the exchange's
+    /// clock isn't known; else `yes`.
+    #[must_use]
+    pub fn reliable(&self, clock: Option<ClockOffset>) -> &'static str {
+        match clock {
+            _ if self.least_ms < 0 => "no",
+            Some(clock) if clock.agrees() => "yes",
+            Some(_) => "no",
+            None => "unknown",
+        }
+    }
 }
 
 /// The figures now.
@@ -212,8 +227,8 @@ impl Figures {
         Report {
             verified_since_ms: self.open.map(|(_, unix_ms)| unix_ms),
             verified_share: (lived > 0).then(|| verified.min(lived) as f64 / lived as f64),
-            frames_per_second: recent().map(|one| f64::from(one.frames)).sum::<f64>() / over,
-            bytes_per_second: recent().map(|one| one.bytes as f64).sum::<f64>() / over,
+            frames_per_second: f64::from(recent().map(|one| one.frames).sum::<u32>()) / over,
+            bytes_per_second: recent().map(|one| one.bytes).sum::<u64>() as f64 / over,
             frame_bytes: (!self.sizes.is_empty()).then(|| Sizes {
                 p50: self.sizes.value_at_quantile(0.5),
                 p99: self.sizes.value_at_quantile(0.99),

@@ -87,7 +87,6 @@ impl PairFeed {
             Verdict::Applied(applied) => applied,
             Verdict::Broken(why) => {
                 self.count(frame, bytes, arrival);
-                self.monitor.counters.gaps.add(1);
                 self.broken(&why.to_string());
                 return Fate::Broken(self.attempt);
             }
@@ -136,6 +135,7 @@ impl PairFeed {
             self.broken_ms = clock::unix_ms();
         }
         self.cell.status().gaps += 1;
+        self.monitor.counters.gaps.add(1);
         tracing::warn!(
             pair = &*self.pair,
             attempt = self.attempt,

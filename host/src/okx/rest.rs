@@ -120,7 +120,7 @@ impl Rest {
     pub async fn clock(&self) -> Result<ClockOffset, RestError> {
         let (began, asked) = (clock::since_start(), clock::unix_ms());
         let (url, body) = self.get("public/time").await?;
-        let took_ms = (clock::since_start() - began) / 1_000_000;
+        let took_ms = (clock::since_start() - began).div_ceil(1_000_000);
         let times: Result<Times, _> = serde_json::from_slice(&body);
         let ts = times.ok().and_then(|times| times.data.first()?.ts.parse::<i64>().ok());
         let Some(ts) = ts else { return Err(RestError::Request { url, detail: "no time in the answer".to_owned() }) };

@@ -206,22 +206,21 @@ impl Minder {
             let again = self.okx.pace.refused.as_secs();
             tracing::warn!(pair = &*self.pair, code, "refused: {why}; looked for again every {again} s");
         }
-        let existed = ran.is_some();
         if let Some(seat) = ran {
             seat.leave().await;
         }
+        // Written at each look: the pair is still wanted, so that what the exchange says of it must not expire with its numbers.
         self.enter(PairState::Refused { code: code.to_owned(), why });
-        if existed {
+        if first {
             // What was found stays for a while, and must not look alive for ever.
             self.writer.expire(&self.pair, DEAD_KEYS_LAST);
         }
     }
 
     fn enter(&self, state: PairState) {
-        if self.cell.enter(state) {
-            let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
-            self.writer.hash(keys::feed(&self.pair), self.cell.status().fields(&self.pair, clock));
-        }
+        self.cell.enter(state);
+        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writer.hash(keys::feed(&self.pair), self.cell.status().fields(&self.pair, clock));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clock::rfc3339;
 use crate::monitor::ClockOffset;
 use crate::monitor::board::PairStatus;
-use crate::monitor::figures::{Delay, Report};
+use crate::monitor::figures::Report;
 use crate::results::hashes::sequence;
 
 /// Where a pair's feed stands. Books are published while [`PairState::is_verified`].
@@ -117,19 +117,8 @@ impl PairStatus {
             ("frame_bytes_max", text(frame_bytes.map(|sizes| sizes.max))),
             ("delay_ms_p50", delay.map_or_else(String::new, |delay| delay.p50_ms.to_string())),
             ("delay_ms_p99", delay.map_or_else(String::new, |delay| delay.p99_ms.to_string())),
-            ("delay_reliable", reliable(delay, clock).to_owned()),
+            ("delay_reliable", delay.map_or("", |delay| delay.reliable(clock)).to_owned()),
         ]
-    }
-}
-
-/// Whether the exchange-to-host delay means something: not where the clocks differ, or a frame came before it was sent.
-fn reliable(delay: Option<Delay>, clock: Option<ClockOffset>) -> &'static str {
-    match (delay, clock) {
-        (None, _) => "",
-        (Some(delay), _) if delay.least_ms < 0 => "no",
-        (_, Some(clock)) if clock.agrees() => "yes",
-        (_, Some(_)) => "no",
-        (_, None) => "unknown",
     }
 }
 

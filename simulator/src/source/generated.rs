@@ -107,6 +107,8 @@ pub(crate) struct Exchange {
     truths: Vec<Truth>,
     rate: Rate,
     start_us: u64,
+    /// Exchange time is that of this machine's clock.
+    by_the_clock: bool,
     /// Exchange time of the newest frame.
     now_us: AtomicU64,
     /// Subscriptions to all pairs together.
@@ -131,8 +133,9 @@ impl Exchange {
         let slot = |timed| Slot { timed, subscribers: Vec::new(), mood: Mood::Usual, last_us: start_us, keep_alive_us };
         let slots = pairs.into_iter().map(|timed| Mutex::new(slot(timed))).collect();
         let listing = RwLock::new(Listing::new(profiles(options).iter().map(instrument::of_profile).collect()));
+        let by_the_clock = options.start_ms.is_none() && !matches!(options.rate, Rate::Max);
         let (now_us, subscriptions) = (AtomicU64::new(start_us), AtomicUsize::new(0));
-        Self { slots, index, listing, truths, rate: options.rate, start_us, now_us, subscriptions, wake: Notify::new() }
+        Self { slots, index, listing, truths, rate: options.rate, start_us, by_the_clock, now_us, subscriptions, wake: Notify::new() }
     }
 
     /// Moves the market for ever.
@@ -364,8 +367,10 @@ impl Exchange {
         Some(slot.lock().await.timed.pair.picture(limit))
     }
 
+    /// The exchange's clock.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.now_us.load(Ordering::Relaxed) / 1000
+        let newest = self.now_us.load(Ordering::Relaxed) / 1000;
+        if self.by_the_clock { newest.max(wall_clock_ms()) } else { newest }
     }
 }
 
