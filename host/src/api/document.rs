@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::analysis::{MemoryDesk, Reading};
 use crate::clock::{rfc3339, unix_ms};
-use crate::monitor::board::PairStatus;
 use crate::monitor::figures::Report;
 use crate::monitor::{ClockOffset, Monitor, PairCell, publish};
 
