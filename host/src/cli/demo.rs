@@ -16,6 +16,7 @@ use super::child::{self, Server};
 use super::{run, runtime, signals, simulate};
 use crate::config::{Settings, table};
 use crate::logging;
+use crate::okx::endpoint::ENDPOINTS;
 use crate::okx::{Proxies, Rest};
 use crate::results::Link;
 
@@ -54,10 +55,12 @@ impl Feed {
         }
     }
 
-    fn words(&self) -> String {
+    /// In words, for the page. `url`: the address that live frames come from.
+    fn words(&self, url: &str) -> String {
         match self {
             Self::Generated => "generated market".to_owned(),
-            Self::Okx => "live OKX".to_owned(),
+            Self::Okx if ENDPOINTS.iter().any(|endpoint| endpoint.ws_url == url) => "live OKX".to_owned(),
+            Self::Okx => format!("live: {url}"),
             Self::Replay(file) => format!("recording {}", file.display()),
         }
     }
@@ -127,7 +130,7 @@ async fn run_all(
     let key = settings.pairs.key.clone();
     let cli = if port == REDIS_PORT { "redis-cli".to_owned() } else { format!("redis-cli -p {port}") };
     let first = pairs.first().cloned().unwrap_or_else(|| "BTC-USDT".to_owned());
-    let words = feed.words();
+    let words = feed.words(&settings.okx.ws_url);
     let host = run::until_stopped(settings, words.clone(), stop, |host| {
         logging::tell(&format!(
             "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n\n",

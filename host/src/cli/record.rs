@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::logging;
 use crate::monitor::Monitor;
 use crate::monitor::board::PairStatus;
-use crate::okx::{Change, Lines, Outlet, PairFeed, Proxies, Rest};
+use crate::okx::{Change, Lines, Outlet, PairFeed, Proxies, Rest, RestError};
 use crate::pairs::PairState;
 
 /// Most pairs of one recording.
@@ -118,6 +118,7 @@ async fn record(
         for pair in pairs {
             match rest.listing(pair).await {
                 Ok(listing) => recorder.instruments(pair, &listing)?,
+                Err(RestError::NotAsked) => {}
                 Err(error) => tracing::warn!(pair, "its tick size and contract value aren't recorded: {error}"),
             }
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::clock::Arrival;
 
-/// Frames held back at most: some minutes of a lively pair.
+/// Frames of the new stream kept at most, held back or seen: some minutes of a lively pair.
 const MAX_HELD: usize = 2048;
 
 /// A frame with its text and time.
@@ -94,7 +94,7 @@ impl Join {
             return Step::Wait;
         }
         self.reset |= frame.previous.zip(frame.sequence).is_some_and(|(previous, sequence)| sequence < previous);
-        if self.held.len() == MAX_HELD {
+        if self.held.len() + self.seen.len() > MAX_HELD {
             return Step::Broken(format!("{MAX_HELD} frames and the streams haven't met"));
         }
         self.held.push_back(held);

@@ -1,6 +1,6 @@
 //! Which pair shares a connection with which.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,8 @@ pub struct Lines {
     /// Most pairs that share a connection.
     room: usize,
     lines: Mutex<Vec<Entry>>,
+    /// Numbers the lines; none is used twice.
+    next: AtomicU64,
 }
 
 struct Entry {
@@ -45,7 +47,7 @@ impl Lines {
         let pace = okx.pace.clone();
         let dialer = Dialer::new(&okx.ws_url, proxies, Budget::new(pace.connects, pace.connects_window), pace.connect);
         let context = Context { dialer, channel: okx.channel.clone(), pace, resync: okx.resync, monitor, outage: AtomicU64::new(0) };
-        Arc::new(Self { context: Arc::new(context), room: okx.pairs_per_connection, lines: Mutex::default() })
+        Arc::new(Self { context: Arc::new(context), room: okx.pairs_per_connection, lines: Mutex::default(), next: AtomicU64::new(0) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -77,7 +79,7 @@ impl Lines {
             return (entry.id, entry.commands.clone());
         }
         let (commands, receiver) = mpsc::channel(WAITING);
-        let id = lines.iter().map(|entry| entry.id).max().map_or(0, |id| id + 1);
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
         lines.push(Entry { id, commands: commands.clone(), pairs: 1 });
         tokio::spawn(Line::new(Arc::clone(&self.context), receiver).run());
         (id, commands)
