@@ -130,10 +130,6 @@ fn decimals_of(magnitude: f64) -> Option<usize> {
 /// Appends `units · 10^-decimals` without trailing zeros.
 fn write_decimal(out: &mut String, units: u64, decimals: usize) {
     let (mut units, mut decimals) = (units, decimals);
-    while decimals > 3 && units % 10_000 == 0 && units > 0 {
-        units /= 10_000;
-        decimals -= 4;
-    }
     while decimals > 0 && units % 10 == 0 {
         units /= 10;
         decimals -= 1;
