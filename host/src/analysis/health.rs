@@ -340,7 +340,7 @@ impl Inner {
             fuel.add(&slice.fuel).ok()?;
         }
         let at = |of: &Histogram<u32>, quantile| of.value_at_quantile(quantile);
-        (us.len() > 0).then(|| Costs {
+        (!us.is_empty()).then(|| Costs {
             calls: us.len(),
             p50_us: at(&us, 0.5),
             p99_us: at(&us, 0.99),
