@@ -4,7 +4,9 @@
 //! source through the SDK's trait alone.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use leadline_bench::components::{analyst, analyze, built};
@@ -25,8 +27,18 @@ struct Bench {
     snapshots: Vec<Snapshot>,
     instrument: Arc<Instrument>,
     components: Vec<Arc<Component>>,
-    /// WASM and native microseconds, by plugin.
-    ratios: Vec<(String, f64, f64, u64)>,
+    /// By plugin.
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    /// A component through the host's own door, µs.
+    component: f64,
+    /// Of that the call itself: arguments handed over, analysis, answer taken over.
+    call: f64,
+    native: f64,
+    fuel: u64,
 }
 
 impl Bench {
@@ -52,12 +64,34 @@ impl Bench {
         group.bench_function("native", |b| b.iter(|| native.analyze(native_walk.step())));
         group.finish();
 
-        let mut fuel = 0;
+        let (mut fuel, mut calls) = (0, Vec::new());
         let times = interleaved::median_us(
-            || fuel = analyze(&mut wasm, walk.step()).map_or(0, |reading| reading.cost.fuel),
+            || {
+                if let Some(reading) = analyze(&mut wasm, walk.step()) {
+                    fuel = reading.cost.fuel;
+                    calls.push(reading.cost.elapsed);
+                }
+            },
             || drop(native.analyze(native_walk.step())),
         );
-        self.ratios.push((name, times.0, times.1, fuel));
+        // Of blocks, as the other two: some books cost more than others.
+        let mut blocks: Vec<f64> =
+            calls.chunks(100).map(|block| block.iter().sum::<Duration>().as_secs_f64() * 1e6 / block.len() as f64).collect();
+        blocks.sort_by(f64::total_cmp);
+        self.rows.push(Row { name, component: times.0, call: blocks[blocks.len() / 2], native: times.1, fuel });
+    }
+}
+
+/// What a start takes before the first book: without a cache, with an empty one, and with the compiled components in it.
+fn starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("cache");
+    for (what, cache) in [("no cache", None), ("an empty cache", Some(&cache)), ("a filled cache", Some(&cache))] {
+        let began = Instant::now();
+        let engine = Engine::with_cache(cache.map(PathBuf::as_path)).expect("an engine");
+        let plugins = built(&engine).expect("components");
+        println!("{} components loaded with {what}: {:.1} ms", plugins.len(), began.elapsed().as_secs_f64() * 1e3);
+        println!("  a plain loop burns {} units of fuel a millisecond here", engine.fuel_per_ms());
     }
 }
 
@@ -70,7 +104,7 @@ fn main() {
         books,
         instrument: Arc::new(instrument(&stream).expect("an instrument")),
         components: built(&engine).expect("components"),
-        ratios: Vec::new(),
+        rows: Vec::new(),
     };
     let mut criterion = Criterion::default().configure_from_args();
     bench.plugin::<support_resistance::SupportResistancePlugin>(&mut criterion);
@@ -79,11 +113,24 @@ fn main() {
     bench.plugin::<liquidity::LiquidityPlugin>(&mut criterion);
     criterion.final_summary();
 
-    println!("{:<20} {:>10} {:>10} {:>8} {:>10}", "in turn, µs a book", "component", "native", "ratio", "fuel");
-    for (name, wasm, native, fuel) in &bench.ratios {
-        println!("{name:<20} {wasm:>10.2} {native:>10.2} {:>8.2} {fuel:>10}", wasm / native);
+    let heads = ["component", "its call", "native", "ratio", "of the call", "fuel"];
+    print!("{:<20}", "in turn, µs a book");
+    heads.iter().for_each(|head| print!(" {head:>11}"));
+    println!();
+    let sum = |of: fn(&Row) -> f64| bench.rows.iter().map(of).sum::<f64>();
+    let all = Row {
+        name: "all four".to_owned(),
+        component: sum(|row| row.component),
+        call: sum(|row| row.call),
+        native: sum(|row| row.native),
+        fuel: bench.rows.iter().map(|row| row.fuel).sum(),
+    };
+    for Row { name, component, call, native, fuel } in bench.rows.iter().chain([&all]) {
+        println!(
+            "{name:<20} {component:>11.2} {call:>11.2} {native:>11.2} {:>11.2} {:>11.2} {fuel:>11}",
+            component / native,
+            call / native
+        );
     }
-    let sum = |of: fn(&(String, f64, f64, u64)) -> f64| bench.ratios.iter().map(of).sum::<f64>();
-    let (wasm, native) = (sum(|row| row.1), sum(|row| row.2));
-    println!("{:<20} {wasm:>10.2} {native:>10.2} {:>8.2}", "all four", wasm / native);
+    starts();
 }

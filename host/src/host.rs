@@ -76,7 +76,7 @@ impl Host {
         if !addr.ip().is_loopback() {
             tracing::warn!("API_ADDR {addr} can be reached from other machines, and nobody is asked for a name: keep it behind a gateway");
         }
-        let engine = Engine::new()?;
+        let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
         // Compiling takes a second or so: off the threads that receive.
         let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);
         let plugins =

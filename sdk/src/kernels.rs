@@ -50,7 +50,9 @@ pub fn max(values: &[f64]) -> f64 {
             a[lane] = if chunk[lane] > a[lane] { chunk[lane] } else { a[lane] };
         }
     }
-    a.iter().chain(rest).fold(f64::NEG_INFINITY, |largest, &value| if value > largest { value } else { largest })
+    let larger = |x: f64, y: f64| if y > x { y } else { x };
+    let four = [larger(a[0], a[1]), larger(a[2], a[3]), larger(a[4], a[5]), larger(a[6], a[7])];
+    rest.iter().fold(larger(larger(four[0], four[1]), larger(four[2], four[3])), |largest, &value| larger(largest, value))
 }
 
 /// Writes the prefix sums of `values` to `out`: `out[i]` is the sum of the first `i` values, so `out` is one longer than `values`.
@@ -150,6 +152,20 @@ pub fn map(values: &[f64], out: &mut Vec<f64>, f: impl Fn(f64) -> f64) {
     }
 }
 
+/// Whether any value is at least `limit`; NaN never is.
+#[must_use]
+pub fn any_at_least(values: &[f64], limit: f64) -> bool {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    // One mask a lane and `|`, not `||`: no branch within the turn, and vector instructions fit.
+    let mut any = [0u64; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            any[lane] |= 0u64.wrapping_sub(u64::from(chunk[lane] >= limit));
+        }
+    }
+    any.iter().fold(0, |all, lane| all | lane) != 0 || rest.iter().any(|&value| value >= limit)
+}
+
 /// Whether every value is above 0 and finite.
 #[must_use]
 pub fn all_positive(values: &[f64]) -> bool {
@@ -222,6 +238,7 @@ mod tests {
             differences(&values, &mut out);
             prop_assert_eq!(&out, &values.windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>());
             prop_assert_eq!(count_at_most(&values, 5e5), values.iter().filter(|v| **v <= 5e5).count());
+            prop_assert_eq!(any_at_least(&values, 9e5), values.iter().any(|v| *v >= 9e5));
             scale(&values, factor, &mut out);
             prop_assert_eq!(&out, &values.iter().map(|v| v * factor).collect::<Vec<_>>());
         }

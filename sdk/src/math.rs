@@ -63,6 +63,18 @@ pub fn nearest(x: f64) -> f64 {
     (x + 0.5).floor()
 }
 
+/// The larger of two numbers; `y` only if it is larger, so NaN as `y` gives `x`. One comparison, where `f64::max` is a call in WebAssembly.
+#[must_use]
+pub fn larger(x: f64, y: f64) -> f64 {
+    if y > x { y } else { x }
+}
+
+/// The smaller of two numbers; see [`larger`].
+#[must_use]
+pub fn smaller(x: f64, y: f64) -> f64 {
+    if y < x { y } else { x }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

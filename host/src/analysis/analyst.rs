@@ -1,23 +1,39 @@
-//! One plugin on one pair over time: opens it, calls it, and after a kill waits before it is opened again.
+//! One plugin on one pair over time: opens it, calls it, waits after a kill, leaves it in quarantine after many, replaces it when it is worn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadline_market::{Book, Continuity, Instrument};
 
-use super::answer;
+use super::answer::{self, Checked};
 use super::component::Plugin;
 use super::error::Fault;
+use super::health::{self, HealthState};
 use super::instance::Instance;
 use super::reading::{Cost, Outcome, Reading, Reason};
 use crate::clock::Arrival;
 
-/// First wait after a kill, doubled each time.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Calls without a fault after which the next wait is the first one again.
+/// Calls without a fault after which earlier kills are forgotten.
 const HEALTHY_CALLS: u32 = 100;
+
+/// How long a plugin is left alone on a pair after it was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Wait after the first kill, doubled each time.
+    pub first_wait: Duration,
+    /// Longest wait.
+    pub longest_wait: Duration,
+    /// Kills without [`HEALTHY_CALLS`] calls between them, after which it goes into quarantine.
+    pub kills: u32,
+    /// How long that lasts; then one try decides whether it begins again.
+    pub quarantine: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { first_wait: Duration::from_secs(1), longest_wait: Duration::from_secs(30), kills: 8, quarantine: Duration::from_secs(600) }
+    }
+}
 
 /// A plugin at work on one pair.
 pub struct Analyst {
@@ -26,8 +42,8 @@ pub struct Analyst {
     instrument: Arc<Instrument>,
     parameters: String,
     state: State,
-    /// Wait after the next kill.
-    wait: Duration,
+    /// Kills without enough good calls between them.
+    kills: u32,
     /// Calls since the last kill.
     healthy: u32,
     /// The next book follows none that this instance has seen.
@@ -39,6 +55,8 @@ enum State {
     Open(Box<Instance>),
     /// Killed; not called before this.
     Waiting(Instant),
+    /// Killed again and again; one try after this.
+    Quarantined(Instant),
 }
 
 /// One book for one analyst.
@@ -65,7 +83,7 @@ impl Analyst {
             instrument,
             parameters: parameters.to_owned(),
             state: State::Closed,
-            wait: FIRST_WAIT,
+            kills: 0,
             healthy: 0,
             restarted: true,
         }
@@ -74,11 +92,11 @@ impl Analyst {
     /// The reading of one book; `None` while the plugin waits after a kill (the reading of the kill itself said so).
     pub fn analyze(&mut self, call: Call<'_>) -> Option<Reading> {
         match self.state {
-            State::Waiting(until) if Instant::now() < until => {
+            State::Waiting(until) | State::Quarantined(until) if Instant::now() < until => {
                 self.restarted = true;
                 return None;
             }
-            State::Waiting(_) | State::Closed => match self.plugin.open(&self.instrument, &self.parameters) {
+            State::Waiting(_) | State::Quarantined(_) | State::Closed => match self.plugin.open(&self.instrument, &self.parameters) {
                 Ok(instance) => {
                     self.state = State::Open(Box::new(instance));
                     self.restarted = true;
@@ -92,49 +110,102 @@ impl Analyst {
             let late =
                 Reason { code: "late".to_owned(), detail: "the book waited longer than a reading may take".to_owned(), remaining_ms: None };
             self.restarted |= call.restarted;
-            return Some(self.reading(&call, Outcome::Unknown(late), Cost::default()));
+            return Some(self.reading(&call, Outcome::Unknown(late), answer::empty_fields(&self.plugin), Cost::default()));
         }
         let restarted = self.restarted || call.restarted || call.book.continuity == Continuity::Restarted;
         let continuity = if restarted { Continuity::Restarted } else { Continuity::Continued };
         let (answer, cost) = instance.analyze(call.book, continuity, call.skipped, call.deadline);
         self.restarted = false;
+        self.plugin.health.called(&self.pair, cost);
         match answer.and_then(|raw| answer::check(&self.plugin, self.instrument.tick_size, raw)) {
             Ok(checked) => {
-                self.healthy = self.healthy.saturating_add(1);
-                if self.healthy == HEALTHY_CALLS {
-                    self.wait = FIRST_WAIT;
-                }
-                let mut reading = self.reading(&call, checked.outcome, cost);
-                reading.fields = checked.fields;
-                reading.notices = checked.notices;
-                Some(reading)
+                self.well();
+                let Checked { outcome, fields, notices } = checked;
+                Some(Reading { notices, ..self.reading(&call, outcome, fields, cost) })
             }
             Err(fault) if fault.poisons() => Some(self.killed(&call, fault, cost)),
-            Err(fault) => Some(self.reading(&call, answer::fault(&fault), cost)),
+            Err(fault) => {
+                self.plugin.health.fault(&self.pair, &fault);
+                Some(self.reading(&call, answer::fault(&fault), answer::empty_fields(&self.plugin), cost))
+            }
+        }
+    }
+
+    /// Between two books: replaces an instance that has run for long, or holds much memory, by a fresh one with its state. Readings
+    /// are those of a run in which that didn't happen; a plugin that offers no state goes on as it is.
+    pub fn rest(&mut self) {
+        let State::Open(instance) = &mut self.state else { return };
+        if !instance.is_worn() {
+            return;
+        }
+        match self.plugin.successor(instance, &self.instrument, &self.parameters) {
+            Ok(Some(fresh)) => {
+                **instance = fresh;
+                self.plugin.health.recycled(&self.pair);
+                tracing::debug!(plugin = &*self.plugin.name, pair = &*self.pair, "instance replaced, its state handed over");
+            }
+            Ok(None) => instance.postpone(),
+            Err(error) => {
+                instance.postpone();
+                let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+                tracing::warn!(plugin, version, pair, "the instance goes on, since its state can't be handed over: {error}");
+            }
+        }
+    }
+
+    /// A call without a fault.
+    fn well(&mut self) {
+        self.healthy = self.healthy.saturating_add(1);
+        if self.kills == 0 {
+            return;
+        }
+        let on_trial = self.kills >= self.plugin.patience.kills;
+        if on_trial || self.healthy == 1 {
+            self.plugin.health.active(&self.pair);
+        }
+        if on_trial || self.healthy >= HEALTHY_CALLS {
+            self.kills = 0;
         }
     }
 
     /// Drops the instance: a trap poisons its Store, and memory it held is given back.
     fn killed(&mut self, call: &Call<'_>, fault: Fault, cost: Cost) -> Reading {
+        let patience = self.plugin.patience;
+        let quarantined = self.kills + 1 >= patience.kills;
+        let wait = if quarantined {
+            patience.quarantine
+        } else {
+            patience.first_wait.saturating_mul(1 << self.kills.min(20)).min(patience.longest_wait)
+        };
+        self.kills = self.kills.saturating_add(1);
+        self.healthy = 0;
+        let (reason, until_ms) = (fault.to_string(), health::until_ms(wait));
+        let state = if quarantined { HealthState::Quarantined { reason, until_ms } } else { HealthState::Waiting { reason, until_ms } };
         tracing::warn!(
             plugin = &*self.plugin.name,
             version = &*self.plugin.version,
             pair = &*self.pair,
             code = fault.code(),
-            wait_s = self.wait.as_secs(),
-            "plugin stopped: {fault}"
+            wait_s = wait.as_secs(),
+            kills = self.kills,
+            "plugin {}: {fault}",
+            if quarantined { "quarantined" } else { "stopped" }
         );
+        self.plugin.health.fault(&self.pair, &fault);
+        self.plugin.health.killed(&self.pair, state);
         let mut outcome = answer::fault(&fault);
         if let Outcome::Fault(reason) = &mut outcome {
-            reason.remaining_ms = u64::try_from(self.wait.as_millis()).ok();
+            reason.remaining_ms = u64::try_from(wait.as_millis()).ok();
+            if quarantined {
+                reason.detail.push_str(&format!("; quarantined after {} kills", self.kills));
+            }
         }
-        self.state = State::Waiting(Instant::now() + self.wait);
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        self.healthy = 0;
-        self.reading(call, outcome, cost)
+        let until = Instant::now() + wait;
+        self.state = if quarantined { State::Quarantined(until) } else { State::Waiting(until) };
+        self.reading(call, outcome, answer::empty_fields(&self.plugin), cost)
     }
 
-    fn reading(&self, call: &Call<'_>, outcome: Outcome, cost: Cost) -> Reading {
+    fn reading(&self, call: &Call<'_>, outcome: Outcome, fields: Vec<(String, String)>, cost: Cost) -> Reading {
         Reading {
             plugin: Arc::clone(&self.plugin.name),
             version: Arc::clone(&self.plugin.version),
@@ -143,10 +214,16 @@ impl Analyst {
             sequence: call.book.sequence,
             arrival: call.arrival,
             outcome,
-            fields: answer::empty_fields(&self.plugin),
+            fields,
             notices: Vec::new(),
             cost,
             latency: call.arrival.elapsed(),
         }
+    }
+}
+
+impl Drop for Analyst {
+    fn drop(&mut self) {
+        self.plugin.health.forget(&self.pair);
     }
 }

@@ -3,6 +3,7 @@
 use leadline_market::Decimal;
 
 use super::component::Plugin;
+use super::contract::OutputKind;
 use super::contract::leadline::plugin::report;
 use super::contract::leadline::plugin::types::ValueResult as Value;
 use super::error::Fault;
@@ -14,6 +15,19 @@ use super::reading::{Notice, Outcome, Reason, ten_digits, write_number};
 const MAX_TEXT: usize = 64 << 10;
 /// Notices one reading may carry.
 const MAX_NOTICES: usize = 16;
+
+/// An output that a plugin described, with all that each answer needs to know of it.
+pub(super) struct Expected {
+    name: String,
+    published: String,
+    kind: OutputKind,
+}
+
+impl Expected {
+    pub(super) fn new(plugin: &str, name: &str, kind: OutputKind) -> Self {
+        Self { name: name.to_owned(), published: published_name(plugin, name), kind }
+    }
+}
 
 /// An answer that keeps the contract.
 pub(super) struct Checked {
@@ -32,17 +46,26 @@ pub(super) fn check(plugin: &Plugin, tick: Decimal, raw: RawReading) -> Result<C
         report::Outcome::Warming(reason) => Outcome::Warming(own(reason)),
         report::Outcome::Unknown(reason) => Outcome::Unknown(own(reason)),
     };
-    if raw.fields.len() > plugin.outputs.len() {
-        return Err(Fault::Answer(format!("{} fields, but it describes {} outputs", raw.fields.len(), plugin.outputs.len())));
+    let expected = plugin.expected.as_slice();
+    if raw.fields.len() > expected.len() {
+        return Err(Fault::Answer(format!("{} fields, but it describes {} outputs", raw.fields.len(), expected.len())));
     }
-    let mut fields = Vec::with_capacity(plugin.outputs.len());
+    let mut fields = Vec::with_capacity(expected.len());
+    let mut given = vec![false; expected.len()];
+    // Plugins mostly answer in the order of their description: the next one is looked at first.
+    let mut next = 0;
     for field in raw.fields {
-        let Some((name, &kind)) = plugin.outputs.get_key_value(&field.name) else {
+        let at = match expected.get(next) {
+            Some(output) if output.name == field.name => Some(next),
+            _ => expected.iter().position(|output| output.name == field.name),
+        };
+        let Some((at, output)) = at.and_then(|at| Some((at, expected.get(at)?))) else {
             return Err(Fault::Answer(format!("the field `{}` is not among its described outputs", shorten(&field.name))));
         };
+        let name = output.name.as_str();
         let text = match field.value {
             Value::None => String::new(),
-            Value::Number(number) => write_number(finite(name, number)?, kind, tick),
+            Value::Number(number) => write_number(finite(name, number)?, output.kind, tick),
             Value::Integer(number) => number.to_string(),
             Value::Text(text) => bounded(name, text)?,
             Value::Flag(flag) => flag.to_string(),
@@ -54,33 +77,21 @@ pub(super) fn check(plugin: &Plugin, tick: Decimal, raw: RawReading) -> Result<C
                 json
             }
         };
-        let name = published_name(&plugin.name, name);
-        if fields.iter().any(|(known, _)| *known == name) {
-            return Err(Fault::Answer(format!("the field `{name}` is given twice")));
+        if std::mem::replace(&mut given[at], true) {
+            return Err(Fault::Answer(format!("the field `{}` is given twice", output.published)));
         }
-        fields.push((name, text));
+        fields.push((output.published.clone(), text));
+        next = at + 1;
     }
-    if fields.len() < plugin.outputs.len() {
-        add_missing(plugin, &mut fields);
-    }
+    let missing = expected.iter().zip(given).filter(|(_, given)| !given);
+    fields.extend(missing.map(|(output, _)| (output.published.clone(), String::new())));
     let notices = raw.notices.into_iter().take(MAX_NOTICES).map(notice).collect();
     Ok(Checked { outcome, fields, notices })
 }
 
 /// The fields of a call that gave nothing: all empty.
 pub(super) fn empty_fields(plugin: &Plugin) -> Vec<(String, String)> {
-    let mut fields = Vec::with_capacity(plugin.outputs.len());
-    add_missing(plugin, &mut fields);
-    fields
-}
-
-fn add_missing(plugin: &Plugin, fields: &mut Vec<(String, String)>) {
-    for name in plugin.outputs.keys() {
-        let name = published_name(&plugin.name, name);
-        if !fields.iter().any(|(known, _)| *known == name) {
-            fields.push((name, String::new()));
-        }
-    }
+    plugin.expected.iter().map(|output| (output.published.clone(), String::new())).collect()
 }
 
 fn own(reason: report::Reason) -> Reason {

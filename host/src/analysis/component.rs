@@ -6,10 +6,15 @@ use std::sync::Arc;
 
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use super::analyst::Patience;
+use super::answer::Expected;
+use super::cache;
 use super::contract::{self, Lane, OutputKind, PluginIndices};
-use super::engine::{Budget, Engine};
+use super::engine::Engine;
 use super::error::PluginError;
-use super::instance::{self, HostState, Template};
+use super::health::{Health, PluginHealth};
+use super::instance::{self, HostState, Instance, Template};
+use super::limits::Budget;
 
 /// No component is larger: a Python plugin with its interpreter has 18 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -32,8 +37,15 @@ pub struct Plugin {
     pub outputs: BTreeMap<String, OutputKind>,
     /// Where it came from.
     pub file: PathBuf,
+    /// SHA-256 of its file, hexadecimal.
+    pub digest: Arc<str>,
     /// What a call may use.
     pub budget: Budget,
+    /// How long it is left alone after it was stopped.
+    pub patience: Patience,
+    /// Its outputs as answers are checked against them, in the order of the description.
+    pub(super) expected: Vec<Expected>,
+    pub(super) health: Health,
     template: Template,
     engine: Engine,
 }
@@ -65,12 +77,13 @@ impl Plugin {
     /// A [`PluginError`] that names the phase and what to do.
     pub fn load(engine: &Engine, file: &Path, budget: Budget) -> Result<Self, PluginError> {
         let bytes = read(file)?;
-        let component = Component::new(engine.wasmtime(), &bytes).map_err(|error| compile_error(file, &bytes, &error))?;
+        let component = engine.compile(&bytes).map_err(|error| compile_error(file, &bytes, &error))?;
         check_imports(engine, file, &component)?;
         let template = template(engine, file, &component)?;
         let descriptor =
             instance::describe(&template, engine, budget).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
         let outputs = check_descriptor(&descriptor).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
+        let expected = descriptor.outputs.iter().map(|output| Expected::new(&descriptor.name, &output.name, output.kind)).collect();
         Ok(Self {
             name: descriptor.name.into(),
             version: descriptor.version.into(),
@@ -81,7 +94,11 @@ impl Plugin {
             },
             outputs,
             file: file.to_owned(),
+            digest: cache::sha256(&bytes).into(),
             budget,
+            patience: Patience::default(),
+            expected,
+            health: Health::default(),
             template,
             engine: engine.clone(),
         })
@@ -91,10 +108,35 @@ impl Plugin {
     ///
     /// # Errors
     /// [`PluginError::Open`] when the plugin refuses the instrument or the parameters, or faults while opening.
-    pub fn open(&self, instrument: &leadline_market::Instrument, parameters: &str) -> Result<instance::Instance, PluginError> {
-        instance::Instance::open(&self.template, &self.engine, self.budget, &self.name, instrument, parameters).map_err(|detail| {
-            PluginError::Open { plugin: self.name.to_string(), version: self.version.to_string(), pair: instrument.id.clone(), detail }
+    pub fn open(&self, instrument: &leadline_market::Instrument, parameters: &str) -> Result<Instance, PluginError> {
+        Instance::open(&self.template, &self.engine, self.budget, &self.name, instrument, parameters).map_err(|detail| PluginError::Open {
+            plugin: self.name.to_string(),
+            version: self.version.to_string(),
+            pair: instrument.id.clone(),
+            detail,
         })
+    }
+
+    /// A fresh instance with the state of a worn one. None: the plugin offers no state, so nothing but that instance can go on.
+    ///
+    /// # Errors
+    /// Why the state couldn't be handed over.
+    pub(super) fn successor(
+        &self,
+        worn: &mut Instance,
+        instrument: &leadline_market::Instrument,
+        parameters: &str,
+    ) -> Result<Option<Instance>, String> {
+        let Some(state) = worn.save().map_err(|detail| format!("save: {detail}"))? else { return Ok(None) };
+        let mut fresh = self.open(instrument, parameters).map_err(|error| error.to_string())?;
+        fresh.restore(&self.version, parameters, state).map_err(|detail| format!("restore: {detail}"))?;
+        Ok(Some(fresh))
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> PluginHealth {
+        self.health.snapshot(self, self.engine.fuel_per_ms())
     }
 }
 

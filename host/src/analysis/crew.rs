@@ -205,9 +205,11 @@ fn run_memory(plugin: &Arc<Plugin>, desk: &MemoryDesk, sink: &Sink) {
                     // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
                     deadline: plugin.budget.deadline.saturating_sub(offer.arrival.elapsed()),
                 };
-                if let Some(reading) = analysts.of(&pair, &instrument).analyze(call) {
+                let analyst = analysts.of(&pair, &instrument);
+                if let Some(reading) = analyst.analyze(call) {
                     sink(reading);
                 }
+                analyst.rest();
             }
         }
     }
@@ -274,7 +276,9 @@ fn run_buffered(plugin: &Arc<Plugin>, mut errands: mpsc::Receiver<Errand>) {
                 // On this lane the time counts from taking the book off the List: a backlog is late, not killed.
                 let call = Call { book: &book, arrival, skipped: 0, restarted, deadline: plugin.budget.deadline };
                 // Nobody waits for it any more when the host is stopping.
-                let _ = answer.send(analysts.of(&pair, &instrument).analyze(call));
+                let analyst = analysts.of(&pair, &instrument);
+                let _ = answer.send(analyst.analyze(call));
+                analyst.rest();
             }
         }
     }

@@ -1,55 +1,80 @@
 //! The engine room: the only place that knows wasmtime's `Config`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use wasmtime::{Config, OptLevel};
+use wasmtime::component::Component;
+use wasmtime::{Config, OptLevel, Store};
 
 use super::PluginError;
+use super::cache::Cache;
+use super::watchdog::{Watch, Watchdog};
 
-/// One epoch: the grain of the wall-clock deadline.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
-
-/// What one call may use. The same numbers on every machine, but for the deadline, which is wall-clock time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Units of fuel a call; about one a WASM instruction. Deterministic: the same book gives the same verdict anywhere.
-    pub fuel: u64,
-    /// Wall-clock time a call.
-    pub deadline: Duration,
-    /// Linear memory an instance may grow to, bytes.
-    pub memory: usize,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { fuel: 20_000_000, deadline: Duration::from_millis(50), memory: 64 << 20 }
-    }
-}
-
-/// A wasmtime engine and the thread that advances its epoch. Cheap to clone; the thread ends with the last clone.
+/// A wasmtime engine with the thread behind its wall-clock deadlines. Cheap to clone; the thread ends with the last clone.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
-    /// Ends the ticker when the last clone goes.
-    _ticker: Arc<Ticker>,
+    watchdog: Arc<Watchdog>,
+    cache: Option<Arc<Cache>>,
+    fuel_per_ms: Arc<OnceLock<u64>>,
 }
 
 impl Engine {
-    /// Makes the engine and starts its ticker.
+    /// Makes the engine, without a cache of compiled components.
     ///
     /// # Errors
     /// [`PluginError::Engine`] when this machine can't run compiled WebAssembly, or no thread can be started.
     pub fn new() -> Result<Self, PluginError> {
         let inner = wasmtime::Engine::new(&config()).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
-        let ticker = Ticker::start(inner.clone()).map_err(|error| PluginError::Engine(error.to_string()))?;
-        Ok(Self { inner, _ticker: Arc::new(ticker) })
+        let ticking = inner.clone();
+        let watchdog = Watchdog::start(move || ticking.increment_epoch()).map_err(|error| PluginError::Engine(error.to_string()))?;
+        Ok(Self { inner, watchdog: Arc::new(watchdog), cache: None, fuel_per_ms: Arc::default() })
+    }
+
+    /// Makes the engine, with a private cache of compiled components in `folder`. A cache that can't be used is told and left out.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_cache(folder: Option<&Path>) -> Result<Self, PluginError> {
+        let mut engine = Self::new()?;
+        if let Some(folder) = folder {
+            match Cache::open(folder, &engine.inner) {
+                Ok(cache) => engine.cache = Some(Arc::new(cache)),
+                Err(error) => tracing::warn!("components are compiled anew at every start: {error}"),
+            }
+        }
+        Ok(engine)
     }
 
     /// The wasmtime engine, for the modules of this folder.
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    /// The compiled component of these bytes: from the cache, or compiled and then kept there.
+    pub(super) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
+        if let Some(cache) = &self.cache {
+            if let Some(component) = cache.load(&self.inner, bytes) {
+                return Ok(component);
+            }
+            let component = Component::new(&self.inner, bytes)?;
+            cache.keep(bytes, &component);
+            return Ok(component);
+        }
+        Component::new(&self.inner, bytes)
+    }
+
+    /// Watches a call whose Store is armed.
+    pub(super) fn watch(&self, due: Instant) -> Watch<'_> {
+        self.watchdog.watch(due)
+    }
+
+    /// Units of fuel that a plain loop over floats burns in a millisecond on this machine, measured once. To show, never to judge by: other code
+    /// burns a tenth of that or ten times as much.
+    #[must_use]
+    pub fn fuel_per_ms(&self) -> u64 {
+        *self.fuel_per_ms.get_or_init(|| calibrate(&self.inner).unwrap_or(0))
     }
 }
 
@@ -65,7 +90,7 @@ fn config() -> Config {
         .concurrency_support(false)
         // Analyses are loops over floats; the fastest code is worth the slower compile, which is off the hot threads.
         .cranelift_opt_level(OptLevel::Speed)
-        // The bits of a NaN must not depend on the machine: a replay gives the same bytes anywhere.
+        // The bits of a NaN must not depend on the machine: a saved state shows them, and their sign decides an order. A seventh of a call.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         // Endless recursion ends here as a trap, long before the thread's own stack.
@@ -74,37 +99,53 @@ fn config() -> Config {
         .wasm_multi_memory(false)
         .wasm_memory64(false)
         // wasmtime's own reservation of 4 GiB of address space a memory stays: it costs no memory, and no access needs a bound check
-        // (15 % of support_resistance, measured). How far a memory may grow is the budget's business.
+        // (a fifth of a call, measured). How far a memory may grow is the budget's business.
         // The message of a trap names the function, which is all an author needs; full backtraces cost time on each kill.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
     config
 }
 
-struct Ticker {
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
+/// `f(n)` sums the halves of n to 1, as a core module: a multiplication, an addition, a conversion and a branch a turn.
+const LOOP: [u8; 67] = [
+    0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7f, 0x01, 0x7c, 0x03, 0x02, 0x01, 0x00, 0x07, 0x05,
+    0x01, 0x01, 0x66, 0x00, 0x00, 0x0a, 0x26, 0x01, 0x24, 0x01, 0x01, 0x7c, 0x03, 0x40, 0x20, 0x01, 0x20, 0x00, 0xb8, 0x44, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0xe0, 0x3f, 0xa2, 0xa0, 0x21, 0x01, 0x20, 0x00, 0x41, 0x01, 0x6b, 0x22, 0x00, 0x0d, 0x00, 0x0b, 0x20, 0x01,
+    0x0b,
+];
+/// Turns of one measurement: about a millisecond.
+const TURNS: i32 = 500_000;
+const MEASUREMENTS: usize = 5;
 
-impl Ticker {
-    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                std::thread::sleep(TICK);
-                engine.increment_epoch();
-            }
-        })?;
-        Ok(Self { stop, thread: Some(thread) })
+/// The best of a few, since other programs only ever make it slower.
+fn calibrate(engine: &wasmtime::Engine) -> wasmtime::Result<u64> {
+    const PLENTY: u64 = 1 << 40;
+    let module = wasmtime::Module::new(engine, LOOP)?;
+    let mut store = Store::new(engine, ());
+    store.set_epoch_deadline(u64::MAX / 2);
+    store.set_fuel(PLENTY)?;
+    let instance = wasmtime::Instance::new(&mut store, &module, &[])?;
+    let turn = instance.get_typed_func::<i32, f64>(&mut store, "f")?;
+    let mut best = 0;
+    for _ in 0..MEASUREMENTS {
+        store.set_fuel(PLENTY)?;
+        let began = Instant::now();
+        turn.call(&mut store, TURNS)?;
+        let elapsed = began.elapsed().max(Duration::from_nanos(1));
+        let burnt = PLENTY - store.get_fuel()?.min(PLENTY);
+        best = best.max((burnt as f64 / (elapsed.as_secs_f64() * 1000.0)) as u64);
     }
+    Ok(best)
 }
 
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It can only fail if the ticker panicked, and then there is nothing left to stop.
-            let _ = thread.join();
-        }
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test that can't go on fails.
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_burns_fuel_at_a_rate_that_is_measured_once() {
+        let engine = Engine::new().unwrap();
+        assert!(engine.fuel_per_ms() > 0);
+        assert_eq!(engine.fuel_per_ms(), engine.clone().fuel_per_ms());
     }
 }

@@ -28,7 +28,9 @@ pub enum PluginError {
         source: std::io::Error,
     },
     /// The file is larger than any component should be.
-    #[error("read {file}: {size} bytes, more than the {limit} a component may have")]
+    #[error(
+        "read {file}: {size} bytes, more than the {limit} a component may have\nhint: this is hardly a plugin; `make plugins` builds components of some hundred KB"
+    )]
     TooLarge {
         /// The file.
         file: PathBuf,
@@ -66,7 +68,7 @@ pub enum PluginError {
         detail: String,
     },
     /// `describe` failed, or its answer can't be used.
-    #[error("describe {file}: {detail}")]
+    #[error("describe {file}: {detail}\nhint: `describe` must answer from constants; see the contract in wit/v1/plugin.wit")]
     Describe {
         /// The file.
         file: PathBuf,
@@ -132,6 +134,9 @@ pub enum Fault {
     /// Its answer breaks the contract.
     #[error("answered what the contract doesn't allow: {0}")]
     Answer(String),
+    /// Its answer is larger than the host takes over; it isn't read to the end.
+    #[error("answered more than the {0} bytes that an answer may have")]
+    TooMuch(usize),
 }
 
 impl Fault {
@@ -144,7 +149,7 @@ impl Fault {
             Self::Deadline(_) => "deadline",
             Self::Memory(_) => "memory",
             Self::Refused(_) => "refused",
-            Self::Answer(_) => "answer",
+            Self::Answer(_) | Self::TooMuch(_) => "answer",
         }
     }
 

@@ -2,32 +2,44 @@
 //!
 //! # Layout
 //!
-//! - [`engine`]: the engine room; every setting of the runtime, and the clock behind the wall-clock deadline.
+//! - [`engine`]: the engine room; every setting of the runtime, and what fuel is worth on this machine.
+//! - [`watchdog`]: the thread behind the wall-clock deadline.
+//! - [`limits`]: what one plugin may use: a [`Budget`].
+//! - [`cache`]: compiled components kept for the next start, in a private folder.
+//! - [`trusted`]: the one unsafe call: running what the cache has checked.
 //! - [`contract`]: `wit/v1` as host-side types.
 //! - [`component`]: a component file, checked, compiled and described: a [`Plugin`].
 //! - [`instance`]: one opened analysis in a Store of its own, called under a [`Budget`].
 //! - [`answer`]: an answer checked against the plugin's own description.
 //! - [`reading`]: the [`Reading`] that leaves this folder, and how its values are written.
-//! - [`analyst`]: one plugin on one pair over time, with its waits after a kill.
+//! - [`analyst`]: one plugin on one pair over time: waits after a kill, quarantine after many, a fresh instance for a worn one.
+//! - [`health`]: calls, faults, kills and costs of a plugin: a [`PluginHealth`].
 //! - [`crew`]: the threads, one a plugin, that the lanes hand their books to.
 //! - [`ownership`]: who may write which published field.
 //! - [`error`]: what can be wrong with a plugin, and why a call gave nothing.
 
 mod analyst;
 mod answer;
+mod cache;
 mod component;
 mod contract;
 mod crew;
 mod engine;
 mod error;
+mod health;
 mod instance;
+mod limits;
 mod ownership;
 mod reading;
+mod trusted;
+mod watchdog;
 
-pub use analyst::{Analyst, Call};
+pub use analyst::{Analyst, Call, Patience};
 pub use component::{LaneKind, Plugin, load_folder};
 pub use crew::{BufferedDesk, Crew, MemoryDesk, Sink};
-pub use engine::{Budget, Engine};
+pub use engine::Engine;
 pub use error::{Fault, PluginError};
+pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tally};
+pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
 pub use reading::{Notice, Outcome, Reading};

@@ -135,6 +135,19 @@ pub(crate) fn write_number(value: f64, kind: OutputKind, tick: Decimal) -> Strin
 /// At most ten significant digits, no exponent, no zeros behind the last digit.
 #[must_use]
 pub(crate) fn ten_digits(value: f64) -> String {
+    // Most plugins round to ten digits themselves, and then the shortest text that reads back as the number is the one wanted.
+    let magnitude = value.abs();
+    if (1e-10..1e10).contains(&magnitude) {
+        let text = value.to_string();
+        let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+        if digits <= 10 {
+            return text;
+        }
+    }
+    ten_digits_of_any(value)
+}
+
+fn ten_digits_of_any(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -155,6 +168,16 @@ mod tests {
         let tick = Decimal::parse(b"0.1").expect("a decimal");
         assert_eq!(write_number(30_199.600_000_000_002, OutputKind::Price, tick), "30199.6");
         assert_eq!(write_number(30_200.0, OutputKind::Price, tick), "30200.0");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_short_way_writes_what_the_long_way_writes(mantissa in 1_i64..10_000_000_000, sign in proptest::bool::ANY, exponent in -16_i32..8) {
+            let value = if sign { -1.0 } else { 1.0 } * mantissa as f64 * 10_f64.powi(exponent);
+            proptest::prop_assert_eq!(ten_digits(value), ten_digits_of_any(value));
+            let plain: f64 = format!("{mantissa}e{exponent}").parse().expect("a number");
+            proptest::prop_assert_eq!(ten_digits(plain), ten_digits_of_any(plain));
+        }
     }
 
     #[test]

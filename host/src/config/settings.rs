@@ -81,8 +81,10 @@ pub struct Okx {
 pub struct Plugins {
     /// Folder of components.
     pub dir: PathBuf,
-    /// Limits of a call.
+    /// Limits of each plugin.
     pub budget: Budget,
+    /// Folder of compiled components; none: they are compiled at every start.
+    pub cache: Option<PathBuf>,
 }
 
 /// The buffered lane.
@@ -138,7 +140,12 @@ impl Settings {
                     fuel: number(sources, t::PLUGIN_FUEL, 1000..=1_000_000_000_000)?,
                     deadline: ms(t::PLUGIN_DEADLINE_MS, 1..=10_000)?,
                     memory: count(sources, t::PLUGIN_MEMORY_MB, 1..=1024)? << 20,
+                    table_entries: count(sources, t::PLUGIN_TABLE_ENTRIES, 100..=10_000_000)?,
+                    answer: count(sources, t::PLUGIN_ANSWER_KB, 16..=65_536)? << 10,
+                    log_lines: u32::try_from(number(sources, t::PLUGIN_LOG_LINES, 0..=10_000)?).unwrap_or(u32::MAX),
+                    recycle_calls: number(sources, t::PLUGIN_RECYCLE_CALLS, 10..=1_000_000_000_000)?,
                 },
+                cache: Some(sources.get(&t::PLUGIN_CACHE_DIR).value).filter(|dir| !dir.trim().is_empty()).map(PathBuf::from),
             },
             lane: Lane {
                 keyframe_every: u32::try_from(number(sources, t::LANE_KEYFRAME_EVERY, 1..=10_000)?).unwrap_or(u32::MAX),

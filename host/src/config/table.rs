@@ -73,6 +73,24 @@ pub const PLUGIN_DEADLINE_MS: Setting =
     setting("PLUGIN_DEADLINE_MS", "50", "MS", "Wall-clock time for one reading, then the call is stopped (1 to 10000)");
 /// Memory an instance.
 pub const PLUGIN_MEMORY_MB: Setting = setting("PLUGIN_MEMORY_MB", "64", "MB", "Memory a plugin may use for one pair (1 to 1024)");
+/// Bytes of an answer.
+pub const PLUGIN_ANSWER_KB: Setting = setting("PLUGIN_ANSWER_KB", "512", "KB", "Size of one answer of a plugin (16 to 65536)");
+/// Table entries.
+pub const PLUGIN_TABLE_ENTRIES: Setting =
+    setting("PLUGIN_TABLE_ENTRIES", "20000", "ENTRIES", "Entries that a table of a plugin may have (100 to 10000000)");
+/// Log lines.
+pub const PLUGIN_LOG_LINES: Setting =
+    setting("PLUGIN_LOG_LINES", "20", "LINES", "Log lines a second that a plugin may write for one pair (0 to 10000)");
+/// When an instance is replaced.
+pub const PLUGIN_RECYCLE_CALLS: Setting = setting(
+    "PLUGIN_RECYCLE_CALLS",
+    "1000000",
+    "CALLS",
+    "Calls after which a plugin's instance is replaced by a fresh one with the same state (10 to 1000000000000)",
+);
+/// Compiled components.
+pub const PLUGIN_CACHE_DIR: Setting =
+    setting("PLUGIN_CACHE_DIR", "", "DIR", "Private folder for compiled components, so that a start needn't compile; empty: none");
 /// Keyframes.
 pub const LANE_KEYFRAME_EVERY: Setting =
     setting("LANE_KEYFRAME_EVERY", "100", "FRAMES", "Buffered lane: a full book every so many frames, changes between (1 to 10000)");
@@ -93,7 +111,7 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 25] = [
+pub const SETTINGS: [Setting; 30] = [
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
@@ -112,6 +130,11 @@ pub const SETTINGS: [Setting; 25] = [
     PLUGIN_FUEL,
     PLUGIN_DEADLINE_MS,
     PLUGIN_MEMORY_MB,
+    PLUGIN_ANSWER_KB,
+    PLUGIN_TABLE_ENTRIES,
+    PLUGIN_LOG_LINES,
+    PLUGIN_RECYCLE_CALLS,
+    PLUGIN_CACHE_DIR,
     LANE_KEYFRAME_EVERY,
     LANE_MAX_FRAMES,
     ORDERBOOK_INTERVAL_MS,

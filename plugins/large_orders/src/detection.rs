@@ -1,6 +1,6 @@
 //! Which levels of a side are large, what kind each is, and how notional spreads over distance.
 
-use leadline_plugin::{Depth, DepthSide, Side, kernels};
+use leadline_plugin::{Depth, DepthSide, Side, kernels, math};
 
 /// Levels farther from mid than this are left out, bps.
 pub const WINDOW_BPS: f64 = 100.0;
@@ -109,7 +109,7 @@ impl SideOrders {
         self.large.clear();
         // Few levels are large: most chunks of eight are passed over by their maximum.
         for (chunk_index, chunk) in notional.chunks(8).enumerate() {
-            if kernels::max(chunk) < self.threshold {
+            if !kernels::any_at_least(chunk, self.threshold) {
                 continue;
             }
             for (i, &value) in chunk.iter().enumerate().filter(|(_, value)| **value >= self.threshold) {
@@ -175,8 +175,12 @@ impl SideOrders {
         for (range, &end) in self.ranges.iter_mut().zip(&RANGES_BPS) {
             let to = if end < WINDOW_BPS { side.distance_bps[..levels].partition_point(|&distance| distance < end) } else { levels };
             let notional = side.cumulative[to] - side.cumulative[from];
-            *range =
-                Range { count: to - from, notional, share: notional / total, largest: kernels::max(&side.notional[from..to]).max(0.0) };
+            *range = Range {
+                count: to - from,
+                notional,
+                share: notional / total,
+                largest: math::larger(0.0, kernels::max(&side.notional[from..to])),
+            };
             from = to;
         }
     }

@@ -1,6 +1,6 @@
 //! Where notional piles up on one side of a book: a kernel density over the distance from mid, its local background, and the peaks above it.
 
-use leadline_plugin::{DepthSide, Side, kernels};
+use leadline_plugin::{DepthSide, Side, kernels, math};
 
 /// Grid points to a bandwidth.
 const POINTS: usize = 4;
@@ -118,7 +118,7 @@ impl Density {
             let weighted = (m[1] + m[7]) + 2.0 * (m[2] + m[6]) + 3.0 * (m[3] + m[5]) + 4.0 * m[4];
             let shifted = ((r[0] + r[1]) + (r[2] + r[3])) - ((r[4] + r[5]) + (r[6] + r[7]));
             // Never below 0 but for rounding, and the medians order numbers by their bits.
-            *point = (weighted + shifted).max(0.0);
+            *point = math::larger(0.0, weighted + shifted);
         }
     }
 
@@ -138,7 +138,7 @@ impl Density {
         for first in (0..density.len()).step_by(8) {
             let chunk = &density[first..(first + 8).min(density.len())];
             // Most chunks have no point that high: one branch for eight points.
-            if !chunk.iter().fold(false, |any, &value| any | (value >= least)) {
+            if !kernels::any_at_least(chunk, least) {
                 continue;
             }
             for (i, &value) in chunk.iter().enumerate() {

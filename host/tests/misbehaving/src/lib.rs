@@ -35,6 +35,7 @@ impl Plugin for Misbehaving {
     fn open(instrument: Instrument, _parameters: &str) -> Result<Self, String> {
         match instrument.base.as_str() {
             "CLOSED" => Err("this instrument is not for me".to_owned()),
+            "OPENTRAP" => panic!("while opening"),
             "OPENLOOP" => loop {
                 std::hint::black_box(0);
             },
@@ -50,6 +51,10 @@ impl Plugin for Misbehaving {
         match self.base.as_str() {
             "LOOP" => loop {
                 std::hint::black_box(0);
+            },
+            // Much memory for little fuel: the clock ends it.
+            "SLOW" => loop {
+                std::hint::black_box(&mut vec![1_u8; 8 << 20]).fill(2);
             },
             "TRAP" => panic!("as asked"),
             "RECURSE" => answer = Value::Number(deeper(self.calls)),
@@ -67,9 +72,14 @@ impl Plugin for Misbehaving {
             "TWICE" => extra = Some(fields::number("calls", 1.0)),
             "NOJSON" => answer = Value::Json("{".to_owned()),
             "LONG" => answer = Value::Text("x".repeat(1 << 20)),
+            "HUGE" => answer = Value::Text("x".repeat(100 << 20)),
+            "FIELDS" => {
+                let fields = (0..50_000).map(|_| Field { name: String::new(), value: Value::None }).collect();
+                return Ok(Reading { outcome: Outcome::Ok, fields, notices });
+            }
             "LOGFLOOD" => (0..10_000).for_each(|line| log(Level::Info, &format!("line {line}\nand another"))),
             "NOTICES" => {
-                notices = (0..1000)
+                notices = (0..300)
                     .map(|_| Notice { severity: Severity::Alert, code: "c".repeat(1000), message: "m".to_owned(), fields: Vec::new() })
                     .collect();
             }
@@ -82,6 +92,27 @@ impl Plugin for Misbehaving {
         }
         fields.extend(extra);
         Ok(Reading { outcome: Outcome::Ok, fields, notices })
+    }
+
+    fn save(&self) -> Result<Vec<u8>, String> {
+        match self.base.as_str() {
+            "SAVETRAP" => panic!("while saving"),
+            "SAVELOOP" => loop {
+                std::hint::black_box(0);
+            },
+            "SAVEREFUSE" => Err("nothing to give".to_owned()),
+            "SAVEGARBAGE" => Ok(vec![7; 1000]),
+            "SAVEHUGE" => Ok(vec![7; 40 << 20]),
+            _ => Ok(self.calls.to_le_bytes().to_vec()),
+        }
+    }
+
+    fn restore(&mut self, _from_version: &str, _from_parameters: &str, state: &[u8]) -> Result<(), String> {
+        if self.base == "RESTORETRAP" {
+            panic!("while restoring");
+        }
+        self.calls = state.try_into().map(f64::from_le_bytes).map_err(|_| "this isn't a state of mine".to_owned())?;
+        Ok(())
     }
 }
 
