@@ -79,12 +79,20 @@ pub fn rfc3339(unix_ms: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(unix_ms.min(LAST))).to_string()
 }
 
+/// The milliseconds since 1970 of a time that [`rfc3339`] wrote.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<u64> {
+    let time = humantime::parse_rfc3339(text).ok()?;
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn times_are_written_as_rfc3339_with_milliseconds_in_utc() {
+        assert_eq!(parse_rfc3339(&rfc3339(1_652_459_225_503)), Some(1_652_459_225_503));
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(1_652_459_225_503), "2022-05-13T16:27:05.503Z");
         assert_eq!(rfc3339(951_782_399_999), "2000-02-28T23:59:59.999Z");

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
-use crate::okx::{Lines, Proxies, Rest};
+use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
 use crate::results::{Link, LinkError, Writer};
 
@@ -31,6 +31,9 @@ pub enum StartError {
     /// The system refuses a thread or a socket.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
+    /// A proxy that the environment names can't be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// No client for the exchange's REST interface.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
@@ -76,6 +79,10 @@ impl Host {
         if !addr.ip().is_loopback() {
             tracing::warn!("API_ADDR {addr} can be reached from other machines, and nobody is asked for a name: keep it behind a gateway");
         }
+        tracing::info!(
+            "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
+            settings.plugins.dir.display()
+        );
         let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
         // Compiling takes a second or so: off the threads that receive.
         let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);
@@ -113,7 +120,7 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
-        let proxies = Arc::new(Proxies::from_env());
+        let proxies = Arc::new(Proxies::from_env()?);
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),

@@ -120,6 +120,43 @@ async fn a_connection_that_answers_no_ping_is_replaced_before_it_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_pair_whose_frames_come_late_stays_suspect_until_they_are_in_time_again() {
+    // The second connection that is made for it must not take over here.
+    let exchange = Exchange::start().await;
+    let rig = Rig::new(&exchange.url, Pace { answer: Duration::from_secs(60), ..quick() }, &[]);
+    let pair = rig.join("BTC-USDT").await;
+    let mut first = exchange.subscribed().await;
+    first.snapshot(10, 50).await;
+    let now = || u64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let mut id = 10;
+    let mut pause = tokio::time::interval(ms(20));
+    let mut late = async |by: u64| {
+        pause.tick().await;
+        first.send(&frame_of("BTC-USDT", "update", "", &level("99.9", "7"), now() - by, id + 1, id)).await;
+        id += 1;
+    };
+    for _ in 0..5 {
+        late(5).await;
+    }
+    until("it is suspect", async || {
+        late(9000).await;
+        pair.state() == "suspect"
+    })
+    .await;
+    assert_eq!(pair.reason(), "frames come over 3 s later than before");
+    for _ in 0..50 {
+        late(9000).await;
+        assert_eq!(pair.state(), "suspect");
+    }
+    until("it is live again", async || {
+        late(5).await;
+        pair.state() == "live"
+    })
+    .await;
+    assert_eq!(pair.listener.states(), ["connecting", "subscribing", "live", "suspect", "live"]);
+}
+
+#[tokio::test]
 async fn a_dead_connection_without_a_spare_is_made_again_with_a_new_book() {
     let pace = Pace { silence: ms(50), pong: ms(50), ..quick() };
     let exchange = Exchange::start().await;

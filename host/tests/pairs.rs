@@ -165,6 +165,41 @@ async fn names_are_checked_and_an_unknown_instrument_is_refused_by_name_and_take
     rig.host.stop().await;
 }
 
+/// What a killed host left of a pair that was taken away meanwhile must not look alive.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_a_killed_host_left_are_removed_where_nobody_wants_the_pair_any_more() {
+    let redis = Redis::start().await;
+    let old = ["state", "live", "written_at", "2026-01-01T00:00:00.000Z"];
+    let fresh = ["state", "live", "written_at", "2999-01-01T00:00:00.000Z"];
+    for (key, fields) in [("feed:XRP-USDT", old), ("feed:BTC-USDT", old), ("feed:ADA-USDT", fresh)] {
+        let words: Vec<&str> = ["HSET", key].into_iter().chain(fields).collect();
+        redis.ask::<i64>(&words).await;
+    }
+    redis.ask::<i64>(&["HSET", "feed:SOMEBODY-ELSES", "what", "ever"]).await;
+    redis.ask::<i64>(&["HSET", "analysis:XRP-USDT", "support_level_1", "1"]).await;
+    redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
+    let rig = Rig::start(redis, &[]).await;
+    rig.reading("BTC-USDT").await;
+    until("what was left is gone", async || rig.redis.ask::<Vec<String>>(&["KEYS", "*XRP-USDT*"]).await.is_empty()).await;
+    rig.state("BTC-USDT", "live").await;
+    assert_eq!(rig.redis.ask::<i64>(&["EXISTS", "feed:ADA-USDT", "feed:SOMEBODY-ELSES"]).await, 2, "another host's, and somebody else's");
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_key_of_the_wrong_type_costs_its_own_pair_and_nothing_else() {
+    let redis = Redis::start().await;
+    redis.ask::<String>(&["SET", "orderbook:ETH-USDT", "no Hash"]).await;
+    let rig = Rig::start(redis, &[]).await;
+    rig.add(&["BTC-USDT", "ETH-USDT"]).await;
+    rig.reading("BTC-USDT").await;
+    rig.reading("ETH-USDT").await;
+    until("the refusal is counted", async || rig.host.monitor.counters.redis_errors.get() > 0).await;
+    let sequence = rig.redis.field("orderbook:BTC-USDT", "sequence").await;
+    until("the other pair's book goes on", async || rig.redis.field("orderbook:BTC-USDT", "sequence").await != sequence).await;
+    rig.host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_tick_size_is_read_again_and_opens_the_plugins_anew() {
     let rig = Rig::start(Redis::start().await, &[("OKX_INSTRUMENTS_INTERVAL", "1")]).await;

@@ -249,7 +249,10 @@ impl Options {
     }
 
     /// Refuses what has no meaning.
-    pub(crate) fn check(&self) -> Result<(), SimulatorError> {
+    ///
+    /// # Errors
+    /// [`SimulatorError`], naming the option.
+    pub fn check(&self) -> Result<(), SimulatorError> {
         if self.queue_frames < 16 {
             return Err(refused("queue_frames", self.queue_frames, "too few", "at least 16; 1024 is usual"));
         }

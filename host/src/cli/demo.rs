@@ -81,6 +81,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     };
     logging::start(&settings.log);
     let folder = matches.get_one::<PathBuf>("data").cloned().unwrap_or_else(|| feed.folder());
+    let _lock = lock(&folder)?;
     runtime()?.block_on(async {
         let stop = signals::stop_token()?;
         // The page's port is tried before servers are started for nothing.
@@ -105,6 +106,20 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Holds the data folder: two servers on one append-only file would spoil it.
+fn lock(folder: &Path) -> anyhow::Result<std::fs::File> {
+    std::fs::create_dir_all(folder).with_context(|| format!("--data: can't make {}", folder.display()))?;
+    let path = folder.join("demo.lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!("another demo runs on {}\nhint: stop it, or name another folder with --data", folder.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("can't lock {}", path.display())),
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "the demo's parts, each named; a struct for one call would say no more")]
 async fn run_all(
     matches: &ArgMatches,
@@ -126,7 +141,7 @@ async fn run_all(
     if pairs.is_empty() {
         pairs = market_pairs(&settings).await?;
     }
-    wish(&settings, &pairs).await?;
+    wish(&settings, &pairs, stop).await?;
     let key = settings.pairs.key.clone();
     let cli = if port == REDIS_PORT { "redis-cli".to_owned() } else { format!("redis-cli -p {port}") };
     let first = pairs.first().cloned().unwrap_or_else(|| "BTC-USDT".to_owned());
@@ -192,8 +207,12 @@ async fn redis_port(asked: Option<u16>) -> anyhow::Result<u16> {
 }
 
 /// Puts the feed's pairs into the wanted Set of a data folder that has none yet; one that has keeps its own.
-async fn wish(settings: &Settings, pairs: &[String]) -> anyhow::Result<()> {
+async fn wish(settings: &Settings, pairs: &[String], stop: &tokio_util::sync::CancellationToken) -> anyhow::Result<()> {
     let link = Link::new(&settings.redis)?;
+    // It may still be reading the data of an earlier demo.
+    if let Err(error) = link.wait(stop).await {
+        return if stop.is_cancelled() { Ok(()) } else { Err(error.into()) };
+    }
     let (there,): (bool,) = link.run(redis::pipe().cmd("EXISTS").arg(&settings.pairs.key)).await?;
     if !there && !pairs.is_empty() {
         link.run::<()>(redis::pipe().cmd("SADD").arg(&settings.pairs.key).arg(pairs).ignore()).await?;
@@ -203,7 +222,7 @@ async fn wish(settings: &Settings, pairs: &[String]) -> anyhow::Result<()> {
 
 /// The pairs that the simulator's generated market lists.
 async fn market_pairs(settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()))?;
+    let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()?))?;
     let mut pairs = Vec::new();
     for kind in ["SPOT", "SWAP"] {
         pairs.extend(rest.list(&format!("instType={kind}")).await?.into_iter().map(|instrument| instrument.id));

@@ -28,6 +28,10 @@ const MAX_PAIRS: usize = 100;
 /// How often the recording's state is told.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
+/// A start that takes longer is a gap, µs.
+const SLOW_START_US: u64 = 3_000_000;
+/// Wait before listings are asked for again that couldn't be had.
+const LISTINGS_AGAIN: Duration = Duration::from_secs(60);
 /// How often the recorder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,16 +39,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 struct Tap {
     pair: Arc<str>,
     recorder: Arc<Recorder>,
+    /// When it was put on a line, µs since 1970.
+    start_us: u64,
     /// The pair has been verified before: being down is a gap now.
     began: bool,
     /// A gap is open.
     down: bool,
+    /// When the last frame came, and the one before it, µs since 1970.
+    last_us: [u64; 2],
+    /// Why the pair isn't verified, as long as it never was.
+    why: String,
 }
 
 impl Outlet for Tap {
     fn change(&mut self, _: &Change<'_>) {}
 
     fn raw(&mut self, bytes: &[u8], arrival: Arrival) {
+        self.last_us = [arrival.unix_us(), self.last_us[0]];
         self.recorder.frame(bytes, arrival.unix_us());
     }
 
@@ -53,21 +64,36 @@ impl Outlet for Tap {
     }
 
     fn state(&mut self, status: &PairStatus) {
-        let last = status.last_frame.map_or_else(|| clock::unix_ms() * 1000, |arrival| arrival.unix_us());
+        let now_us = clock::unix_ms() * 1000;
+        let reason = status.state.reason().unwrap_or_else(|| status.state.word().to_owned());
         match (status.state.is_verified(), self.down) {
             (true, true) => {
-                self.recorder.gap_ends(&self.pair, last);
+                self.recorder.gap_ends(&self.pair, self.last_us[0]);
                 self.down = false;
             }
-            // Our own goodbye leaves nothing out.
-            (false, false) if self.began && status.state != PairState::Stopped => {
-                let reason = status.state.reason().unwrap_or_else(|| status.state.word().to_owned());
-                self.recorder.gap_begins(&self.pair, &reason, last);
+            // Making a connection takes a moment; a start that takes longer leaves something out.
+            (true, false) if !self.began && now_us > self.start_us + SLOW_START_US => {
+                self.recorder.gap_begins(&self.pair, &format!("not recorded from the start: {}", self.why), self.start_us);
+                self.recorder.gap_ends(&self.pair, self.last_us[0]);
+            }
+            (false, false) if status.state == PairState::Stopped => {
+                // Our own goodbye leaves nothing out, but for a pair that never came.
+                if !self.began {
+                    self.recorder.gap_begins(&self.pair, &format!("never recorded: {}", self.why), self.start_us);
+                }
+            }
+            (false, false) if self.began => {
+                // What broke the book is in the recording: what is missing lies before it.
+                let broke = matches!(status.state, PairState::Resyncing { .. });
+                self.recorder.gap_begins(&self.pair, &reason, self.last_us[usize::from(broke)]);
                 self.down = true;
             }
             _ => {}
         }
         self.began |= status.state.is_verified();
+        if !self.began && status.state != PairState::Stopped {
+            self.why = reason;
+        }
     }
 }
 
@@ -100,34 +126,29 @@ async fn record(
     let origin =
         Origin { endpoint: settings.okx.ws_url.clone(), channel: settings.okx.channel.clone(), pairs: pairs.iter().cloned().collect() };
     let recorder = Arc::new(Recorder::start(folder, &origin, limits)?);
-    let proxies = Arc::new(Proxies::from_env());
+    let proxies = Arc::new(Proxies::from_env()?);
     let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
     let monitor = Arc::new(Monitor::default());
     let lines = Lines::new(&settings.okx, proxies, Arc::clone(&monitor));
     let mut seats = Vec::new();
     for pair in pairs {
         let pair: Arc<str> = Arc::from(pair.as_str());
-        let tap = Tap { pair: Arc::clone(&pair), recorder: Arc::clone(&recorder), began: false, down: false };
+        let tap = Tap {
+            pair: Arc::clone(&pair),
+            recorder: Arc::clone(&recorder),
+            start_us: clock::unix_ms() * 1000,
+            began: false,
+            down: false,
+            last_us: [0; 2],
+            why: String::new(),
+        };
         let cell = monitor.board.add(&pair);
         let feed = PairFeed::new(&pair, cell, Arc::clone(&monitor), Box::new(tap), settings.okx.pace.healthy);
         seats.push(lines.join(feed).await);
     }
     tracing::info!("recording {} pairs from {} into {}; Ctrl-C ends it", pairs.len(), origin.endpoint, folder.display());
     let end = length.map(|length| Instant::now() + length);
-    let listings = async {
-        for pair in pairs {
-            match rest.listing(pair).await {
-                Ok(listing) => recorder.instruments(pair, &listing)?,
-                Err(RestError::NotAsked) => {}
-                Err(error) => tracing::warn!(pair, "its tick size and contract value aren't recorded: {error}"),
-            }
-        }
-        Ok::<(), leadline_recording::RecordingError>(())
-    };
-    tokio::select! {
-        result = listings => result?,
-        () = stop.cancelled() => {}
-    }
+    let asking = tokio::spawn(listings(rest, pairs.clone(), Arc::clone(&recorder)));
     let mut tick = tokio::time::interval_at(Instant::now() + TELL_EVERY, TELL_EVERY);
     let mut look = tokio::time::interval(LOOK_EVERY);
     let (mut segment, mut trouble) = (None, None);
@@ -155,11 +176,36 @@ async fn record(
             () = stop.cancelled() => break,
         }
     }
+    asking.abort();
+    let _ = asking.await;
     futures_util::future::join_all(seats.into_iter().map(crate::okx::Seat::leave)).await;
     match Arc::try_unwrap(recorder) {
         // Dropped feeds have given it back; if one hasn't, dropping the last of them ends it as well.
         Ok(recorder) => Ok(recorder.finish()?),
         Err(recorder) => Ok(recorder.status()),
+    }
+}
+
+/// Puts the pairs' listings beside the recording, as soon as they can be had.
+async fn listings(rest: Rest, pairs: BTreeSet<String>, recorder: Arc<Recorder>) {
+    let mut missing = pairs;
+    let mut told = false;
+    while !missing.is_empty() {
+        for pair in missing.clone() {
+            match rest.listing(&pair).await {
+                Ok(listing) => {
+                    missing.remove(&pair);
+                    if let Err(error) = recorder.instruments(&pair, &listing) {
+                        tracing::error!(pair, "its listing isn't recorded: {error}");
+                    }
+                }
+                Err(RestError::NotAsked) => return,
+                Err(error) if !told => tracing::warn!(pair, "tick size and contract value aren't recorded yet: {error}"),
+                Err(_) => {}
+            }
+        }
+        told = true;
+        tokio::time::sleep(LISTINGS_AGAIN).await;
     }
 }
 

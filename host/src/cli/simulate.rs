@@ -29,6 +29,8 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
                 stop.cancel();
             });
         }
+        // Whoever started this reads the address as the sign that it runs: options are looked at first.
+        options.check()?;
         let listener = listen(&address).await?;
         // The one line on standard output: whoever started this reads the address from it.
         #[expect(clippy::print_stdout, reason = "this is the command's output")]

@@ -226,11 +226,18 @@ fn url(sources: &Sources, setting: Setting, schemes: &[&str]) -> Result<String, 
     }
 }
 
+/// Levels of the log.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 fn filter(sources: &Sources) -> Result<String, ConfigError> {
     let given = sources.get(&t::LOG_LEVEL);
     match given.value.parse::<tracing_subscriber::filter::EnvFilter>() {
-        Ok(_) if !given.value.trim().is_empty() => Ok(given.value),
-        Ok(_) => Err(refused(t::LOG_LEVEL, &given, "is empty")),
+        Ok(_) if given.value.trim().is_empty() => Err(refused(t::LOG_LEVEL, &given, "is empty")),
+        // A misspelt level would be read as the name of a module, and silence all others.
+        Ok(_) if given.value.split(',').any(|part| !part.contains('=') && !LEVELS.contains(&part.trim().to_ascii_lowercase().as_str())) => {
+            Err(refused(t::LOG_LEVEL, &given, format!("is no level ({}) and no filter TARGET=LEVEL", LEVELS.join(", "))))
+        }
+        Ok(_) => Ok(given.value),
         Err(error) => Err(refused(t::LOG_LEVEL, &given, format!("is no level or filter: {error}"))),
     }
 }
@@ -270,6 +277,9 @@ mod tests {
         assert!(text.contains("there is no setting `LANE_MAX`"), "{text}");
         let text = told(read(&[], &[], Some("just words")));
         assert!(text.contains("line 1: `just words` is no NAME=value"), "{text}");
+        let text = told(read(&[("LOG_LEVEL", "wran")], &[], None));
+        assert!(text.contains("LOG_LEVEL (flag --log-level): `wran` is no level"), "{text}");
+        assert!(read(&[("LOG_LEVEL", "warn,leadline_host=debug")], &[], None).is_ok());
         let text = told(read(&[("OKX_WS_URL", "http://x")], &[], None));
         assert!(text.contains("OKX_WS_URL (flag --okx-ws-url)"), "{text}");
     }

@@ -194,6 +194,16 @@ impl Figures {
         }
     }
 
+    /// The book wasn't up to date since a frame that came earlier, as shows now.
+    pub fn interrupted(&mut self, since: Arrival) {
+        let Some((opened, _)) = self.open else { return };
+        let end = since.monotonic_ns() / 1_000_000;
+        if end > opened {
+            self.stretches.push_back((opened, end));
+        }
+        self.open = Some((now_ms(), clock::unix_ms()));
+    }
+
     /// How much later frames come now than at best in the last ten minutes, milliseconds. Independent of a difference of the clocks
     /// under a minute; with more than that their times aren't those of now, and the lag isn't known.
     #[must_use]

@@ -1,7 +1,7 @@
 //! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,8 @@ use crate::analysis::{LaneKind, MemoryDesk};
 use crate::clock;
 use crate::results::{Link, Writer, keys};
 
+/// Another host that wrote so lately runs.
+const ANOTHER_MS: u64 = 3000;
 /// How often it is written.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,7 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
         ("pairs_refused", names(&not_run.refused)),
         ("exchange_clock_offset_ms", offset.map_or_else(String::new, |clock| clock.offset_ms.to_string())),
         ("exchange_clock_uncertainty_ms", offset.map_or_else(String::new, |clock| clock.uncertainty_ms.to_string())),
+        ("host", host().to_owned()),
         ("time", clock::rfc3339(clock::unix_ms())),
         ("memory_lane_latency_p50_ms", measured(memory, memory.p50)),
         ("memory_lane_latency_p99_ms", measured(memory, memory.p99)),
@@ -69,6 +72,30 @@ pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, Str
     ]
 }
 
+/// This process, as other hosts on the same Redis can tell it from themselves.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        format!("{}:{}", machine.trim(), std::process::id())
+    })
+}
+
+/// Warns of another host on the same Redis: each would write over the other's numbers.
+async fn look_for_another(link: &Link) {
+    let mut ask = redis::pipe();
+    ask.cmd("HMGET").arg(keys::MONITORING).arg(&["host", "time"]);
+    let Ok(((Some(other), Some(time)),)) = link.run::<((Option<String>, Option<String>),)>(&ask).await else { return };
+    let age_ms = clock::parse_rfc3339(&time).map(|ms| clock::unix_ms().saturating_sub(ms));
+    if other != host() && age_ms.is_some_and(|age| age < ANOTHER_MS) {
+        tracing::warn!(
+            other,
+            "another host seems to run on this Redis: it wrote {} a moment ago, and each writes over the other's numbers\nhint: stop one, or give one another REDIS_DB",
+            keys::MONITORING
+        );
+    }
+}
+
 /// Names in a row, as many as a person reads.
 fn names(names: &[String]) -> String {
     const MOST: usize = 20;
@@ -81,6 +108,7 @@ fn names(names: &[String]) -> String {
 
 /// Writes the figures each second until `stop`, and once more then.
 pub async fn run(monitor: Arc<Monitor>, desks: Vec<MemoryDesk>, writer: Arc<Writer>, link: Link, stop: CancellationToken) {
+    look_for_another(&link).await;
     let mut tick = tokio::time::interval(EVERY);
     loop {
         let stopping = tokio::select! {

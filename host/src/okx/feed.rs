@@ -27,6 +27,8 @@ pub struct PairFeed {
     attempt: u32,
     /// Since when the book is valid.
     valid_since: Option<Instant>,
+    /// Since when it was live before and isn't now.
+    down_since: Option<Instant>,
     /// When the first of these breaks was.
     broken_ms: u64,
     /// When the figures are handed out next.
@@ -58,6 +60,7 @@ impl PairFeed {
             tracked: TrackedBook::new(),
             attempt: 0,
             valid_since: None,
+            down_since: None,
             broken_ms: 0,
             state_at: Instant::now(),
             healthy,
@@ -112,9 +115,10 @@ impl PairFeed {
         status.best_ask = book.asks().best().map(|level| level.price);
         status.levels = (book.bids().len(), book.asks().len());
         note(&mut status, frame, bytes, arrival);
-        let live = status.state == PairState::Live;
+        // A suspect pair stays so until the line that watches it says otherwise.
+        let verified = status.state.is_verified();
         drop(status);
-        if !live {
+        if !verified {
             self.valid_since = Some(Instant::now());
             self.enter(PairState::Live);
         } else if self.attempt > 0 && self.valid_since.is_some_and(|since| since.elapsed() >= self.healthy) {
@@ -170,6 +174,17 @@ impl PairFeed {
             }
         }
         self.monitor.counters.joins.add(1);
+        let silent =
+            matches!(comparison, Comparison::Unaudited(_)) && self.tracked.is_valid() && snapshot.sequence != self.tracked.sequence();
+        if silent {
+            // Between the old stream's last frame and the new one's first the book wasn't up to date, whatever its state said.
+            let mut status = self.cell.status();
+            status.gaps += 1;
+            self.monitor.counters.gaps.add(1);
+            if let Some(last) = status.last_frame {
+                status.figures.interrupted(last);
+            }
+        }
         match comparison {
             Comparison::Equal => {
                 self.monitor.counters.audits.add(1);
@@ -212,7 +227,8 @@ impl PairFeed {
         match self.tracked.apply(snapshot) {
             Verdict::Applied(applied) => {
                 self.outlet.change(&Change { tracked: &self.tracked, applied: &applied, frame: snapshot, arrival });
-                if !matches!(self.cell.status().state, PairState::Live) {
+                let verified = self.cell.status().state.is_verified();
+                if !verified {
                     self.valid_since = Some(Instant::now());
                     self.enter(PairState::Live);
                 }
@@ -247,11 +263,15 @@ impl PairFeed {
     /// Moves the pair to another state: on the board, in Redis, in the log.
     pub(super) fn enter(&mut self, state: PairState) {
         let word = state.word();
-        if matches!(state, PairState::Live) && self.attempt > 0 {
-            tracing::info!(pair = &*self.pair, attempt = self.attempt, "the book is valid again");
+        let (verified, now_verified) = (self.cell.status().state.is_verified(), state.is_verified());
+        if verified && !now_verified {
+            self.down_since = Some(Instant::now());
         }
         if self.cell.enter(state) {
             tracing::debug!(pair = &*self.pair, state = word, "state");
+            if now_verified && let Some(since) = self.down_since.take() {
+                tracing::info!(pair = &*self.pair, "{word} again after {:.1} s", since.elapsed().as_secs_f64());
+            }
             self.publish();
         }
     }

@@ -127,6 +127,9 @@ impl Member {
         if self.source == Slot::Spare {
             return None;
         }
+        // An old stream that looks sick isn't waited for as long.
+        let suspect = matches!(self.feed.cell().status().state, crate::pairs::PairState::Suspect { .. });
+        let patience = if suspect { patience / 5 } else { patience };
         Some(self.spare.as_ref()?.join.as_ref()?.began()? + patience)
     }
 

@@ -39,5 +39,5 @@ pub use feed::PairFeed;
 pub use lines::{Lines, Seat};
 pub use outlet::{Change, Outlet};
 pub use pace::Pace;
-pub use proxy::Proxies;
+pub use proxy::{Proxies, ProxyError};
 pub use rest::{Rest, RestError};

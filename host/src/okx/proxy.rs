@@ -22,6 +22,29 @@ pub struct Proxies {
     matcher: Matcher,
 }
 
+/// A proxy variable that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{name}: {problem}\nhint: http://HOST:PORT, socks5://HOST:PORT or socks5h://HOST:PORT, with USER:PASSWORD@ before HOST if it asks for them"
+)]
+pub struct ProxyError {
+    name: &'static str,
+    problem: String,
+}
+
+/// Whether the value of a proxy variable can be used; its value isn't repeated, since it may hold a password.
+fn usable(name: &'static str, value: &str) -> Result<(), ProxyError> {
+    let refused = |problem: &str| Err(ProxyError { name, problem: problem.to_owned() });
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+    if !["http", "socks5", "socks5h"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        return refused(&format!("a proxy of the kind {}:// can't be used", scheme.chars().take(20).collect::<String>()));
+    }
+    match format!("http://{rest}").parse::<Uri>() {
+        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
+        _ => refused("is no address"),
+    }
+}
+
 /// A proxy to go through.
 pub struct Proxy {
     intercept: Intercept,
@@ -29,9 +52,18 @@ pub struct Proxy {
 
 impl Proxies {
     /// As the environment says.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self { matcher: Matcher::from_env() }
+    ///
+    /// # Errors
+    /// [`ProxyError`] for one that can't be used: it must not be passed over in silence.
+    pub fn from_env() -> Result<Self, ProxyError> {
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+            if let Ok(value) = std::env::var(name)
+                && !value.is_empty()
+            {
+                usable(name, &value)?;
+            }
+        }
+        Ok(Self { matcher: Matcher::from_env() })
     }
 
     /// One proxy for everything: for tests.
@@ -174,6 +206,17 @@ mod tests {
         assert!(proxies.to(&uri("https://ws.okx.com:8443/ws")).is_some());
         for here in ["http://127.0.0.1:8701/ws", "http://localhost:1/", "http://[::1]:1/"] {
             assert!(proxies.to(&uri(here)).is_none(), "{here}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_can_not_be_used_is_refused_by_name_and_without_its_password() {
+        for good in ["http://h:1", "h:1", "socks5://u:p@h:1", "SOCKS5H://h", "http://[::1]:3128"] {
+            assert!(usable("ALL_PROXY", good).is_ok(), "{good}");
+        }
+        for bad in ["ftp://u:hunter2@h:1", "https://u:hunter2@h:1", "socks4://h:1", "http://", "socks5://:hunter2 @"] {
+            let told = usable("ALL_PROXY", bad).expect_err(bad).to_string();
+            assert!(told.starts_with("ALL_PROXY: ") && told.contains("hint:") && !told.contains("hunter2"), "{told}");
         }
     }
 

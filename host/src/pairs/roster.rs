@@ -50,6 +50,9 @@ struct Running {
     stop_consumer: CancellationToken,
 }
 
+/// A feed that nobody has written for so long belongs to no host; one that runs writes each second.
+const ABANDONED_MS: u64 = 15_000;
+
 /// What was said about the Set already.
 #[derive(Default)]
 struct Told {
@@ -74,6 +77,7 @@ impl Roster {
         let mut tick = tokio::time::interval(self.settings.pairs.poll);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut told = Told::default();
+        let mut cleaned = false;
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
@@ -82,7 +86,12 @@ impl Roster {
             }
             self.mend(&mut running);
             match wanted::read(&link, &key).await {
-                Ok(found) => self.follow(found, &mut running, &mut told).await,
+                Ok(found) => {
+                    self.follow(found, &mut running, &mut told).await;
+                    if !cleaned {
+                        cleaned = self.clear_abandoned(&link, &running).await;
+                    }
+                }
                 Err(error) => self.unread(&error, running.len(), &mut told),
             }
         }
@@ -143,6 +152,20 @@ impl Roster {
         self.monitor.counters.subscription_changes.add(gone.len() as u64);
         told.wanted = wanted;
         told.any = true;
+    }
+
+    /// Removes what a host that was killed left of pairs that nobody wants any more: no number of them may look alive. Pairs that
+    /// another host writes are left alone. Whether Redis could say.
+    async fn clear_abandoned(&self, link: &Link, running: &BTreeMap<String, Running>) -> bool {
+        let Ok(feeds) = wanted::feeds(link).await else { return false };
+        for (pair, written_ms) in feeds {
+            let abandoned = clock::unix_ms().saturating_sub(written_ms) > ABANDONED_MS;
+            if abandoned && !running.contains_key(&pair) {
+                tracing::info!(pair, "an earlier host's keys of a pair that isn't wanted are removed");
+                self.writer.remove(&Arc::from(pair));
+            }
+        }
+        true
     }
 
     /// The Set can't be read: told once for as long as the reason is the same.

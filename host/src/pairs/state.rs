@@ -1,6 +1,6 @@
 //! The states of a pair: the one enum that the whole program reads.
 
-use crate::clock::rfc3339;
+use crate::clock::{rfc3339, unix_ms};
 use crate::monitor::ClockOffset;
 use crate::monitor::board::PairStatus;
 use crate::monitor::figures::Report;
@@ -98,6 +98,7 @@ impl PairStatus {
             ("exchange_time", time(self.time_ms)),
             ("last_frame", time(self.last_frame.map(|arrival| arrival.unix_ms))),
             ("last_frame_age_ms", text(self.last_frame.map(|arrival| ms(arrival.elapsed())))),
+            ("lag_ms", text(self.figures.lag_ms())),
             ("verified_since", time(verified_since_ms)),
             ("verified_share_1h", verified_share.map_or_else(String::new, |share| format!("{share:.5}"))),
             ("audits", self.audits.to_string()),
@@ -118,6 +119,7 @@ impl PairStatus {
             ("delay_ms_p50", delay.map_or_else(String::new, |delay| delay.p50_ms.to_string())),
             ("delay_ms_p99", delay.map_or_else(String::new, |delay| delay.p99_ms.to_string())),
             ("delay_reliable", delay.map_or("", |delay| delay.reliable(clock)).to_owned()),
+            ("written_at", rfc3339(unix_ms())),
         ]
     }
 }

@@ -9,7 +9,8 @@ use leadline_market::valid_id;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::results::{Link, LinkError};
+use crate::clock::parse_rfc3339;
+use crate::results::{Link, LinkError, keys};
 
 /// Members read at most: a Set that somebody filled by mistake must not fill the host.
 const MAX_MEMBERS: usize = 10_000;
@@ -49,6 +50,33 @@ pub async fn read(link: &Link, key: &str) -> Result<Found, LinkError> {
     let run = info.ok().and_then(|(text,)| text.lines().find_map(|line| line.strip_prefix("run_id:").map(|id| id.trim().to_owned())));
     let members = members.into_iter().take(MAX_MEMBERS).map(|member| String::from_utf8_lossy(&member).into_owned()).collect();
     Ok(Found { members, run })
+}
+
+/// The pairs that have a `feed:{id}` of a host, and when it was last written, milliseconds since 1970.
+///
+/// # Errors
+/// [`LinkError`].
+pub async fn feeds(link: &Link) -> Result<Vec<(String, u64)>, LinkError> {
+    let mut found = Vec::new();
+    let mut cursor = 0_u64;
+    loop {
+        let mut scan = redis::pipe();
+        scan.cmd("SCAN").arg(cursor).arg("MATCH").arg(keys::feed("*")).arg("COUNT").arg(1000);
+        let ((next, names),): ((u64, Vec<String>),) = link.run(&scan).await?;
+        for name in names {
+            let Some(pair) = name.strip_prefix(keys::feed("").as_str()).filter(|pair| valid_id(pair)) else { continue };
+            let mut ask = redis::pipe();
+            ask.cmd("HGET").arg(&name).arg("written_at");
+            // A key of another type, or without that field, isn't a host's.
+            let Ok((Some(written),)) = link.run::<(Option<String>,)>(&ask).await else { continue };
+            let Some(written) = parse_rfc3339(&written) else { continue };
+            found.push((pair.to_owned(), written));
+        }
+        if next == 0 || found.len() >= MAX_MEMBERS {
+            return Ok(found);
+        }
+        cursor = next;
+    }
 }
 
 /// Rings whenever Redis says that the key changed, until `stop`; silent where Redis sends no keyspace notifications.

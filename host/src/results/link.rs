@@ -191,7 +191,10 @@ impl Link {
         }
         // What a server says while it starts, fails over or waits for its replicas.
         const LATER: [&str; 9] = ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "MISCONF"];
-        let later = error.code().is_some_and(|code| LATER.contains(&code));
+        // A pipeline's error has no code of its own: those of its commands are asked.
+        let codes = error.clone().into_server_errors();
+        let later = error.code().is_some_and(|code| LATER.contains(&code))
+            || codes.is_some_and(|errors| errors.iter().any(|(_, error)| LATER.contains(&error.code())));
         LinkError::Refused { addr: self.addr.clone(), detail: error.to_string(), later }
     }
 }

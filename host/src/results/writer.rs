@@ -25,6 +25,16 @@ enum Place {
     Lifetime(Arc<str>),
 }
 
+impl Place {
+    fn key(&self) -> String {
+        match self {
+            Self::Reading(pair, _) => keys::analysis(pair),
+            Self::Hash(key) => key.clone(),
+            Self::Lifetime(pair) => keys::feed(pair),
+        }
+    }
+}
+
 enum Item {
     Reading(Box<Reading>),
     Hash(Vec<(&'static str, String)>),
@@ -162,6 +172,20 @@ impl Writer {
                     if let Item::Reading(reading) = item {
                         self.monitor.latency.record(LaneKind::Memory, reading.arrival.elapsed());
                     }
+                }
+                true
+            }
+            Err(error) if !error.may_pass() => {
+                // One of the commands can't be carried out, and won't be next time; the others were.
+                let errors = &self.monitor.counters.redis_errors;
+                errors.add(1);
+                if errors.get().is_power_of_two() {
+                    let keys: Vec<String> = batch.keys().map(Place::key).collect();
+                    tracing::error!(
+                        errors = errors.get(),
+                        "a write to one of {}: {error}\nhint: redis-cli TYPE KEY says what a key holds; all of these must be Hashes",
+                        keys.join(", ")
+                    );
                 }
                 true
             }
