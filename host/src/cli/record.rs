@@ -76,12 +76,11 @@ impl Outlet for Tap {
                 self.recorder.gap_begins(&self.pair, &format!("not recorded from the start: {}", self.why), self.start_us);
                 self.recorder.gap_ends(&self.pair, self.last_us[0]);
             }
-            (false, false) if status.state == PairState::Stopped => {
-                // Our own goodbye leaves nothing out, but for a pair that never came.
-                if !self.began {
-                    self.recorder.gap_begins(&self.pair, &format!("never recorded: {}", self.why), self.start_us);
-                }
+            // Our own goodbye leaves nothing out, but for a pair that never came.
+            (false, false) if status.state == PairState::Stopped && !self.began => {
+                self.recorder.gap_begins(&self.pair, &format!("never recorded: {}", self.why), self.start_us);
             }
+            (false, false) if status.state == PairState::Stopped => {}
             (false, false) if self.began => {
                 // What broke the book is in the recording: what is missing lies before it.
                 let broke = matches!(status.state, PairState::Resyncing { .. });
