@@ -43,11 +43,28 @@ pub struct Plugin {
     pub budget: Budget,
     /// How long it is left alone after it was stopped.
     pub patience: Patience,
+    /// What its instances are opened with.
+    pub parameters: Parameters,
     /// Its outputs as answers are checked against them, in the order of the description.
     pub(super) expected: Vec<Expected>,
     pub(super) health: Health,
     template: Template,
     engine: Engine,
+}
+
+/// What a plugin is opened with, as JSON: for every pair, and for some their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// For every pair that has none of its own.
+    pub all: String,
+    /// By pair.
+    pub pairs: BTreeMap<String, String>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { all: "{}".to_owned(), pairs: BTreeMap::new() }
+    }
 }
 
 /// Which books a plugin sees.
@@ -76,8 +93,12 @@ impl Plugin {
     /// # Errors
     /// A [`PluginError`] that names the phase and what to do.
     pub fn load(engine: &Engine, file: &Path, budget: Budget) -> Result<Self, PluginError> {
-        let bytes = read(file)?;
-        let component = engine.compile(&bytes).map_err(|error| compile_error(file, &bytes, &error))?;
+        Self::from_bytes(engine, file, &read(file)?, budget)
+    }
+
+    /// As [`Plugin::load`], of a file that was read already.
+    pub(super) fn from_bytes(engine: &Engine, file: &Path, bytes: &[u8], budget: Budget) -> Result<Self, PluginError> {
+        let component = engine.compile(bytes).map_err(|error| compile_error(file, bytes, &error))?;
         check_imports(engine, file, &component)?;
         let template = template(engine, file, &component)?;
         let descriptor =
@@ -94,14 +115,21 @@ impl Plugin {
             },
             outputs,
             file: file.to_owned(),
-            digest: cache::sha256(&bytes).into(),
+            digest: cache::sha256(bytes).into(),
             budget,
             patience: Patience::default(),
+            parameters: Parameters::default(),
             expected,
             health: Health::default(),
             template,
             engine: engine.clone(),
         })
+    }
+
+    /// What it is opened with for a pair.
+    #[must_use]
+    pub fn parameters_of(&self, pair: &str) -> &str {
+        self.parameters.pairs.get(pair).unwrap_or(&self.parameters.all)
     }
 
     /// Opens the analysis for one instrument, in a Store of its own.
@@ -131,6 +159,12 @@ impl Plugin {
         let mut fresh = self.open(instrument, parameters).map_err(|error| error.to_string())?;
         fresh.restore(&self.version, parameters, state).map_err(|detail| format!("restore: {detail}"))?;
         Ok(Some(fresh))
+    }
+
+    /// Every field that it has in `analysis:{id}`.
+    #[must_use]
+    pub fn published_fields(&self) -> Vec<String> {
+        super::ownership::all_published(self)
     }
 
     /// How it is doing.
@@ -164,7 +198,7 @@ pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec
     Ok(plugins)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, PluginError> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, PluginError> {
     let error = |source| PluginError::Read { file: file.to_owned(), source };
     let size = std::fs::metadata(file).map_err(error)?.len();
     if size > MAX_FILE {
