@@ -1,13 +1,14 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Told, Watch};
+use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
@@ -81,6 +82,12 @@ struct Stops {
     writers: CancellationToken,
 }
 
+fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<Plugin>>), PluginError> {
+    let sheet = Sheet::read(dir)?;
+    let plugins = analysis::load_folder_by(&sheet, engine, dir, budget)?;
+    Ok((sheet, plugins))
+}
+
 async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
     writer.run(link, stop).await;
 }
@@ -101,8 +108,7 @@ impl Host {
         let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
         // Compiling takes a second or so: off the threads that receive.
         let (dir, budget, loading) = (settings.plugins.dir.clone(), settings.plugins.budget, engine.clone());
-        let plugins =
-            tokio::task::spawn_blocking(move || analysis::load_folder(&loading, &dir, budget)).await.map_err(std::io::Error::other)??;
+        let (sheet, plugins) = tokio::task::spawn_blocking(move || load(&loading, &dir, budget)).await.map_err(std::io::Error::other)??;
         for plugin in &plugins {
             tracing::info!(
                 plugin = &*plugin.name,
@@ -131,7 +137,7 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), &plugins, Box::new(desk));
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));

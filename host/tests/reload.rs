@@ -6,11 +6,16 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use leadline_host::analysis::{Analyst, Budget, Call, Crew, Engine, Outcome, Plugin, Reading, Sink};
+use leadline_host::analysis::{
+    Analyst, Budget, Call, Crew, Engine, Keeper, Outcome, Plugin, Probation, Reading, Sheet, Sink, Told, load_folder_by,
+};
 use leadline_host::clock::Arrival;
+use leadline_host::host::Host;
 use leadline_market::{Book, Columns, Continuity, Instrument, Trust, infer};
-use support::{DEADLINE, components};
+use support::{DEADLINE, Redis, components, settings, until};
+use tokio_util::sync::CancellationToken;
 
 /// A book of 100 levels a side whose sizes change from second to second.
 fn book(second: u64) -> Arc<Book> {
@@ -160,4 +165,262 @@ fn a_version_that_does_not_open_leaves_the_one_before_at_work_on_every_pair() {
     (5..10).for_each(&mut offer);
     crew.stop();
     assert_eq!(good.health().tally.faults.total(), 0);
+}
+
+/// What a keeper told.
+#[derive(Clone, Default)]
+struct Heard {
+    reports: Arc<Mutex<BTreeMap<String, BTreeMap<&'static str, String>>>>,
+    stopped: Arc<Mutex<Vec<String>>>,
+}
+
+impl Told for Heard {
+    fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
+        self.reports.lock().expect("whole").insert(plugin.to_owned(), fields.into_iter().collect());
+    }
+
+    fn stopped(&mut self, plugin: &Plugin) {
+        self.stopped.lock().expect("whole").push(plugin.name.to_string());
+    }
+}
+
+/// A folder of plugins, a crew and a keeper of them.
+struct Kept {
+    folder: tempfile::TempDir,
+    crew: Arc<Crew>,
+    keeper: Keeper,
+    heard: Heard,
+    readings: std::sync::mpsc::Receiver<Reading>,
+}
+
+impl Kept {
+    fn start(from: &str, names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in names {
+            let file = format!("{name}.wasm");
+            std::fs::copy(components(from).join(&file), folder.path().join(&file)).expect("copied");
+        }
+        let (engine, budget) = (Engine::new().expect("an engine"), Budget { deadline: DEADLINE, ..Budget::default() });
+        let sheet = Sheet::read(folder.path()).expect("it reads");
+        let plugins = load_folder_by(&sheet, &engine, folder.path(), budget).expect("they load");
+        let (sender, readings) = std::sync::mpsc::channel();
+        let crew = Arc::new(Crew::start(&plugins, &(Arc::new(move |reading| drop(sender.send(reading))) as Sink)).expect("threads"));
+        let heard = Heard::default();
+        let keeper = Keeper::new(engine, folder.path(), budget, Arc::clone(&crew), (sheet, &plugins), Box::new(heard.clone()));
+        Self { folder, crew, keeper, heard, readings }
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let (whole, file) = (self.folder.path().join("on-its-way"), self.folder.path().join(format!("{name}.wasm")));
+        std::fs::write(&whole, bytes).expect("written");
+        std::fs::rename(whole, file).expect("renamed");
+    }
+
+    fn told(&self, plugin: &str, field: &str) -> String {
+        self.heard.reports.lock().expect("whole").get(plugin).and_then(|fields| fields.get(field)).cloned().unwrap_or_default()
+    }
+
+    /// Sweeps until something is told.
+    fn until(&mut self, plugin: &str, field: &str, wanted: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.told(plugin, field).contains(wanted) {
+            assert!(Instant::now() < deadline, "{plugin} {field}: {wanted} wanted, {:?}", self.heard.reports);
+            self.keeper.sweep();
+        }
+    }
+
+    /// One book of a pair through the first desk of the memory lane.
+    fn read(&self, base: &str, second: u64) -> Reading {
+        let (pair, instrument) = pair(base);
+        self.crew.memory.all()[0].offer(&pair, &instrument, &book(second), Arrival::now());
+        self.readings.recv_timeout(DEADLINE).expect("a reading")
+    }
+}
+
+/// The same component with another digest: a custom section at its end.
+fn another(name: &str, mark: u8) -> Vec<u8> {
+    let mut bytes = std::fs::read(components("plugins").join(format!("{name}.wasm"))).expect("built");
+    bytes.extend([0, 3, 1, b'x', mark]);
+    bytes
+}
+
+#[test]
+fn a_changed_file_takes_over_and_a_broken_one_leaves_the_version_before_at_work_and_says_why() {
+    let mut kept = Kept::start("plugins", &["large_orders"]);
+    for second in 0..5 {
+        kept.read("BTC", second);
+    }
+    kept.until("large_orders", "phase", "running");
+    let first = kept.told("large_orders", "digest");
+    kept.put("large_orders", &another("large_orders", 1));
+    let deadline = Instant::now() + DEADLINE;
+    while kept.told("large_orders", "digest") == first {
+        assert!(Instant::now() < deadline, "{:?}", kept.heard.reports);
+        kept.keeper.sweep();
+    }
+    let second = kept.told("large_orders", "digest");
+    assert_eq!((kept.told("large_orders", "phase").as_str(), kept.told("large_orders", "problem").as_str()), ("running", ""));
+    assert!(!matches!(kept.read("BTC", 5).outcome, Outcome::Fault(_)));
+
+    let whole = another("large_orders", 2);
+    for (bytes, phase, hint) in [
+        (&b"not wasm at all"[..], "compile", "hint: this is no WebAssembly"),
+        (&whole[..whole.len() / 2], "compile", "hint: the file may be cut short"),
+        (b"\0asm\x0d\0\x01\0", "check the world", "hint: a plugin exports"),
+        (&another("liquidity", 1), "describe", "hint: give another plugin a file of its own"),
+    ] {
+        kept.put("large_orders", bytes);
+        kept.until("large_orders", "problem", hint);
+        assert_eq!(kept.told("large_orders", "phase"), phase);
+        assert_eq!((kept.told("large_orders", "digest"), kept.told("large_orders", "state")), (second.clone(), "active".to_owned()));
+    }
+    assert!(!matches!(kept.read("BTC", 6).outcome, Outcome::Fault(_)), "it works on");
+    // The good file again ends it.
+    kept.put("large_orders", &another("large_orders", 1));
+    kept.until("large_orders", "phase", "running");
+    assert_eq!(kept.told("large_orders", "problem"), "");
+    kept.crew.stop();
+}
+
+#[test]
+fn a_new_file_starts_a_plugin_and_a_removed_one_stops_it() {
+    let mut kept = Kept::start("plugins", &["large_orders"]);
+    kept.until("large_orders", "phase", "running");
+    kept.put("liquidity", &another("liquidity", 1));
+    kept.until("liquidity", "phase", "running");
+    assert_eq!(kept.crew.buffered.all().len(), 1);
+    kept.put("copy", &another("liquidity", 2));
+    kept.until("copy", "problem", "`liquidity` is already loaded");
+    std::fs::remove_file(kept.folder.path().join("liquidity.wasm")).expect("it was there");
+    kept.until("liquidity", "phase", "removed");
+    assert_eq!((kept.crew.buffered.all().len(), kept.crew.memory.all().len()), (0, 1));
+    assert_eq!(*kept.heard.stopped.lock().expect("whole"), ["liquidity"]);
+    kept.crew.stop();
+}
+
+#[test]
+fn a_young_version_that_is_stopped_gives_way_to_the_one_before() {
+    let mut kept = Kept::start("test-plugins", &["misbehaving"]);
+    let Kept { folder, crew, keeper, heard, readings } = kept;
+    let keeper = keeper.with_probation(Probation { time: DEADLINE * 10, kills: 1 });
+    kept = Kept { folder, crew, keeper, heard, readings };
+    kept.until("misbehaving", "phase", "running");
+    let first = kept.told("misbehaving", "digest");
+    let mut bytes = std::fs::read(components("test-plugins").join("misbehaving.wasm")).expect("built");
+    bytes.extend([0, 3, 1, b'x', 1]);
+    kept.put("misbehaving", &bytes);
+    let deadline = Instant::now() + DEADLINE;
+    while kept.told("misbehaving", "digest") == first {
+        assert!(Instant::now() < deadline, "{:?}", kept.heard.reports);
+        kept.keeper.sweep();
+    }
+    // No pair was there to prove it on.
+    assert!(matches!(kept.read("TRAP", 1).outcome, Outcome::Fault(_)));
+    kept.until("misbehaving", "phase", "went back");
+    assert_eq!(kept.told("misbehaving", "digest"), first);
+    assert!(kept.told("misbehaving", "problem").contains("was stopped 1 times"), "{}", kept.told("misbehaving", "problem"));
+    kept.crew.stop();
+}
+
+#[test]
+fn parameters_in_plugins_toml_take_effect_and_wrong_ones_change_nothing() {
+    let mut kept = Kept::start("plugins", &["large_orders"]);
+    let sheet = kept.folder.path().join("plugins.toml");
+    for second in 0..5 {
+        assert_eq!(kept.read("BTC", second).outcome.word(), "ok");
+    }
+    kept.until("large_orders", "phase", "running");
+    // Parameters that the plugin doesn't know, a key that is none: both are said, and it works on.
+    std::fs::write(&sheet, "[large_orders.parameters]\nno_such_parameter = 1\n").expect("written");
+    kept.until("large_orders", "problem", "no_such_parameter");
+    std::fs::write(&sheet, "[large_orders]\nparametres = { share = 0.1 }\n").expect("written");
+    kept.until("large_orders", "problem", "unknown field `parametres`");
+    assert_eq!(kept.read("BTC", 5).outcome.word(), "ok");
+    // Only so little fuel that no book can be judged: seen in the budget, and refused by the proof.
+    std::fs::write(&sheet, "[large_orders.limits]\nfuel = 2000\n").expect("written");
+    kept.until("large_orders", "problem", "fuel");
+    assert_eq!(kept.told("large_orders", "budget_fuel"), "20000000");
+    std::fs::write(&sheet, "[large_orders]\nlimits = { fuel = 19000000 }\npairs.BTC-USDT = { floor = 1e14 }\n").expect("written");
+    kept.until("large_orders", "budget_fuel", "19000000");
+    kept.until("large_orders", "phase", "running");
+    for (base, none) in [("BTC", true), ("ETH", false)] {
+        for second in 6..10 {
+            let reading = kept.read(base, second);
+            let large = reading.fields.iter().filter(|(name, _)| name.ends_with("_orders")).map(|(_, value)| value.as_str());
+            // On one pair no order is ever so large; the floor of the other is as it was.
+            assert_eq!(large.clone().all(|value| value == "[]" || value == "0"), none, "{base}: {:?}", large.collect::<Vec<_>>());
+        }
+    }
+    std::fs::write(&sheet, "[large_orders]\nenabled = false\n").expect("written");
+    kept.until("large_orders", "phase", "disabled");
+    assert!(kept.crew.memory.all().is_empty());
+    std::fs::remove_file(&sheet).expect("it was there");
+    kept.until("large_orders", "phase", "running");
+    assert_eq!(kept.crew.memory.all().len(), 1);
+    kept.crew.stop();
+}
+
+#[test]
+fn a_pinned_digest_refuses_another_file() {
+    let mut kept = Kept::start("plugins", &["large_orders"]);
+    kept.until("large_orders", "phase", "running");
+    let pin = kept.told("large_orders", "digest");
+    std::fs::write(kept.folder.path().join("plugins.toml"), format!("[large_orders]\npin = \"{pin}\"\n")).expect("written");
+    // Both are seen in one go, or the file first: the sheet is read before the files in each sweep.
+    for _ in 0..3 {
+        kept.keeper.sweep();
+    }
+    kept.put("large_orders", &another("large_orders", 1));
+    kept.until("large_orders", "problem", "pins");
+    assert_eq!((kept.told("large_orders", "phase"), kept.told("large_orders", "digest")), ("verify the digest".to_owned(), pin));
+    kept.crew.stop();
+    let engine = Engine::new().expect("an engine");
+    let sheet = Sheet::read(kept.folder.path()).expect("it reads");
+    let error = load_folder_by(&sheet, &engine, kept.folder.path(), Budget::default()).err().expect("a start is refused too");
+    assert!(error.to_string().contains("hint: put the pinned file back"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_host_follows_its_folder_and_tells_redis() {
+    let redis = Redis::start().await;
+    let listener = leadline_simulator::listen("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/ws/v5/public", listener.local_addr().expect("its address"));
+    let exchange = tokio::spawn(leadline_simulator::serve(listener, leadline_simulator::Options::default(), std::future::pending()));
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["large_orders.wasm", "liquidity.wasm"] {
+        std::fs::copy(components("plugins").join(name), folder.path().join(name)).expect("copied");
+    }
+    redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
+    let more = [("PLUGIN_DIR", folder.path().to_str().expect("plain")), ("PLUGIN_DEADLINE_MS", "10000")];
+    let host = Host::start(settings(&redis, &url, &more), String::new(), &CancellationToken::new())
+        .await
+        .expect("it starts")
+        .expect("not stopped");
+    let analysis = "analysis:BTC-USDT";
+    until("both read", async || {
+        !redis.field(analysis, "large_orders.time").await.is_empty() && !redis.field(analysis, "liquidity.time").await.is_empty()
+    })
+    .await;
+    // Copied in without a rename, as people do.
+    std::fs::write(folder.path().join("large_orders.wasm"), b"not wasm at all").expect("written");
+    until("Redis says why", async || redis.field("plugin:large_orders", "problem").await.contains("hint: this is no WebAssembly")).await;
+    assert_eq!(redis.field("plugin:large_orders", "phase").await, "compile");
+    let sequence = redis.field(analysis, "large_orders.sequence").await;
+    until("it reads on", async || redis.field(analysis, "large_orders.sequence").await != sequence).await;
+    std::fs::write(folder.path().join("large_orders.wasm"), another("large_orders", 7)).expect("written");
+    until("it is well again", async || redis.field("plugin:large_orders", "phase").await == "running").await;
+    for name in ["large_orders", "liquidity"] {
+        std::fs::remove_file(folder.path().join(format!("{name}.wasm"))).expect("it was there");
+        until("its fields are gone", async || {
+            redis.field(&format!("plugin:{name}"), "state").await == "stopped"
+                && redis.field(analysis, &format!("{name}.time")).await.is_empty()
+        })
+        .await;
+    }
+    let left: Vec<String> = redis.ask(&["HKEYS", analysis]).await;
+    assert!(left.iter().all(|field| ["instrument_id", "analysis_time"].contains(&field.as_str())), "{left:?}");
+    std::fs::write(folder.path().join("liquidity.wasm"), another("liquidity", 9)).expect("written");
+    until("it reads again", async || !redis.field(analysis, "liquidity.time").await.is_empty()).await;
+    host.stop().await;
+    exchange.abort();
 }

@@ -15,6 +15,7 @@ use super::error::PluginError;
 use super::health::{Health, PluginHealth};
 use super::instance::{self, HostState, Instance, Template};
 use super::limits::Budget;
+use super::sheet::Sheet;
 
 /// No component is larger: a Python plugin with its interpreter has 18 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -179,6 +180,14 @@ impl Plugin {
 /// # Errors
 /// The first [`PluginError`]; a host starts with all of its plugins or says why not.
 pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec<Arc<Plugin>>, PluginError> {
+    load_folder_by(&Sheet::default(), engine, folder, budget)
+}
+
+/// The same, of the plugins that `plugins.toml` lets work, as it says.
+///
+/// # Errors
+/// As [`load_folder`].
+pub fn load_folder_by(sheet: &Sheet, engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec<Arc<Plugin>>, PluginError> {
     let entries = std::fs::read_dir(folder).map_err(|source| PluginError::Folder { folder: folder.to_owned(), source })?;
     let mut files: Vec<PathBuf> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|e| e == "wasm")).collect();
@@ -188,7 +197,14 @@ pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec
     }
     let mut plugins: Vec<Arc<Plugin>> = Vec::new();
     for file in files {
-        let plugin = Plugin::load(engine, &file, budget)?;
+        let entry = sheet.entry(&file);
+        if !entry.enabled {
+            continue;
+        }
+        let bytes = read(&file)?;
+        entry.admits(&file, &cache::sha256(&bytes))?;
+        let mut plugin = Plugin::from_bytes(engine, &file, &bytes, entry.budget(&budget))?;
+        plugin.parameters = entry.parameters();
         if let Some(first) = plugins.iter().find(|other| other.name == plugin.name) {
             return Err(PluginError::Duplicate { file, name: plugin.name.to_string(), other: first.file.clone() });
         }

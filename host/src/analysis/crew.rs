@@ -117,8 +117,17 @@ impl Crew {
     /// Lets another version take every seat of the plugin of its name, pair by pair between two books. The channel says once what came of it; an
     /// error: the version before is at work again on every pair.
     pub fn exchange(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, false)
+    }
+
+    /// The same for a version that was good before: nothing it does keeps it from taking over.
+    pub(super) fn go_back(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, true)
+    }
+
+    fn send_exchange(&self, plugin: &Arc<Plugin>, forced: bool) -> std::sync::mpsc::Receiver<Result<(), String>> {
         let (report, receiver) = std::sync::mpsc::channel();
-        let exchange = Exchange { plugin: Arc::clone(plugin), report };
+        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced };
         if let Some(desk) = self.memory.all().iter().find(|desk| desk.name == plugin.name) {
             desk.lock().exchange = Some(exchange);
             desk.shared.wake.notify_one();

@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::error::PluginError;
 use super::limits::Budget;
 use super::reading::Outcome;
+use super::sheet::{self, Entry, Sheet};
 use super::{cache, ownership};
 use crate::clock::{self, Arrival};
 
@@ -59,6 +60,11 @@ pub struct Keeper {
     crew: Arc<Crew>,
     told: Box<dyn Told>,
     files: BTreeMap<PathBuf, File>,
+    sheet: Sheet,
+    /// How `plugins.toml` looked when it was acted upon, and at the last sweep.
+    sheet_stamps: [Option<Stamp>; 2],
+    /// What is wrong with it.
+    sheet_problem: String,
     /// Plugins whose fields are cleared once more.
     stopped: Vec<(Instant, Arc<Plugin>)>,
     sweeps: u32,
@@ -71,6 +77,8 @@ struct File {
     acted: Option<Stamp>,
     /// How it looked at the last sweep: acted upon when it looks so again.
     seen: Option<Stamp>,
+    /// What `plugins.toml` said of it then.
+    entry: Entry,
     /// The version at work.
     plugin: Option<Arc<Plugin>>,
     loaded_ms: u64,
@@ -114,6 +122,7 @@ impl File {
         Self {
             acted: None,
             seen: None,
+            entry: Entry::default(),
             plugin: None,
             loaded_ms: clock::unix_ms(),
             since: Instant::now(),
@@ -130,10 +139,21 @@ impl File {
 }
 
 impl Keeper {
-    /// A keeper of the plugins that a crew was started with.
+    /// A keeper of the plugins that a crew was started with, by what `plugins.toml` said then.
     #[must_use]
-    pub fn new(engine: Engine, folder: &Path, budget: Budget, crew: Arc<Crew>, plugins: &[Arc<Plugin>], told: Box<dyn Told>) -> Self {
-        let file = |plugin: &Arc<Plugin>| (plugin.file.clone(), File { plugin: Some(Arc::clone(plugin)), ..File::new() });
+    pub fn new(
+        engine: Engine,
+        folder: &Path,
+        budget: Budget,
+        crew: Arc<Crew>,
+        started: (Sheet, &[Arc<Plugin>]),
+        told: Box<dyn Told>,
+    ) -> Self {
+        let (sheet, plugins) = started;
+        let file = |plugin: &Arc<Plugin>| {
+            let entry = sheet.entry(&plugin.file);
+            (plugin.file.clone(), File { plugin: Some(Arc::clone(plugin)), entry, ..File::new() })
+        };
         Self {
             engine,
             folder: folder.to_owned(),
@@ -142,6 +162,9 @@ impl Keeper {
             crew,
             told,
             files: plugins.iter().map(file).collect(),
+            sheet,
+            sheet_stamps: [None; 2],
+            sheet_problem: String::new(),
             stopped: Vec::new(),
             sweeps: 0,
             unreadable: false,
@@ -158,6 +181,7 @@ impl Keeper {
     pub fn sweep(&mut self) {
         self.ends();
         self.probations();
+        self.read_sheet();
         match std::fs::read_dir(&self.folder) {
             Ok(entries) => {
                 self.unreadable = false;
@@ -190,6 +214,35 @@ impl Keeper {
         self.sweeps = self.sweeps.wrapping_add(1);
     }
 
+    /// `plugins.toml`: what it says anew of a file has that file looked at again. One that can't be used changes nothing.
+    fn read_sheet(&mut self) {
+        let now = Stamp::of(&self.folder.join(sheet::SHEET));
+        let [acted, seen] = self.sheet_stamps;
+        self.sheet_stamps[1] = now;
+        if now == acted || now != seen {
+            return;
+        }
+        self.sheet_stamps[0] = now;
+        match Sheet::read(&self.folder) {
+            Ok(sheet) => {
+                self.sheet_problem.clear();
+                self.sheet = sheet;
+                for (path, file) in &mut self.files {
+                    if self.sheet.entry(path) != file.entry {
+                        file.acted = None;
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                self.sheet_problem = error.to_string();
+            }
+        }
+        for path in self.files.keys().cloned().collect::<Vec<_>>() {
+            self.report(&path);
+        }
+    }
+
     /// One file: acted upon when it is another than before and has looked the same for two sweeps.
     fn look(&mut self, path: &Path) {
         let now = Stamp::of(path);
@@ -206,7 +259,13 @@ impl Keeper {
             return;
         }
         file.acted = now;
-        match self.load(path, now) {
+        let entry = self.sheet.entry(path);
+        file.entry = entry.clone();
+        if !entry.enabled {
+            self.disable(path);
+            return;
+        }
+        match self.load(path, now, &entry) {
             Ok(()) => {}
             Err((phase, reason)) => {
                 if phase == CHANGING {
@@ -231,7 +290,7 @@ impl Keeper {
     }
 
     /// A new or changed file, through all phases up to the hand-over.
-    fn load(&mut self, path: &Path, stamp: Option<Stamp>) -> Result<(), (&'static str, String)> {
+    fn load(&mut self, path: &Path, stamp: Option<Stamp>, entry: &Entry) -> Result<(), (&'static str, String)> {
         let named = |error: PluginError| (error.phase(), error.to_string());
         let bytes = component::read(path).map_err(named)?;
         if Stamp::of(path) != stamp {
@@ -239,8 +298,12 @@ impl Keeper {
         }
         let at_work = self.files.get(path).and_then(|file| file.plugin.clone());
         let digest = cache::sha256(&bytes);
+        entry.admits(path, &digest).map_err(named)?;
+        let (budget, parameters) = (entry.budget(&self.budget), entry.parameters());
         if let Some(plugin) = &at_work
             && *plugin.digest == *digest
+            && plugin.budget == budget
+            && plugin.parameters == parameters
         {
             // Copied over itself, or back again.
             if let Some(file) = self.files.get_mut(path) {
@@ -248,7 +311,8 @@ impl Keeper {
             }
             return Ok(());
         }
-        let plugin = Plugin::from_bytes(&self.engine, path, &bytes, self.budget).map_err(named)?;
+        let mut plugin = Plugin::from_bytes(&self.engine, path, &bytes, budget).map_err(named)?;
+        plugin.parameters = parameters;
         let others: Vec<Arc<Plugin>> =
             self.files.iter().filter(|(other, _)| *other != path).filter_map(|(_, file)| file.plugin.clone()).collect();
         if let Some(first) = others.iter().find(|other| other.name == plugin.name) {
@@ -276,14 +340,19 @@ impl Keeper {
             "plugin loaded: {}",
             plugin.summary
         );
-        *file = File { acted: file.acted, seen: file.seen, plugin: Some(plugin), ..File::new() };
+        *file = File { acted: file.acted, seen: file.seen, entry: entry.clone(), plugin: Some(plugin), ..File::new() };
         Ok(())
     }
 
     /// Opens a version for each pair and runs it on the pair's recent books.
     fn prove(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
         let Some(recents) = self.crew.recents(&plugin.name).or_else(|| self.crew.any_recents()) else { return Ok(()) };
-        for (instrument, books) in recents.all() {
+        let pairs = recents.all();
+        if pairs.is_empty() {
+            // No pair runs: at least the parameters are looked at.
+            plugin.open(&leadline_market::infer("BTC-USDT", 1, 8), plugin.parameters_of("")).map_err(|error| error.to_string())?;
+        }
+        for (instrument, books) in pairs {
             let mut analyst = Analyst::new(Arc::clone(plugin), Arc::clone(&instrument), plugin.parameters_of(&instrument.id));
             for past in books {
                 let deadline = plugin.budget.deadline.saturating_mul(PROOF_PATIENCE);
@@ -356,7 +425,7 @@ impl Keeper {
                     health.tally.kills,
                     file.since.elapsed().as_secs().max(1)
                 );
-                file.coming = Some(Coming { plugin: Arc::clone(before), end: self.crew.exchange(before), back: Some(back) });
+                file.coming = Some(Coming { plugin: Arc::clone(before), end: self.crew.go_back(before), back: Some(back) });
             }
         }
     }
@@ -364,13 +433,28 @@ impl Keeper {
     /// A file that is gone.
     fn remove(&mut self, path: &Path) {
         let Some(file) = self.files.remove(path) else { return };
-        let Some(plugin) = file.plugin else { return };
+        if let Some(plugin) = file.plugin {
+            self.stop(plugin, "removed", "its file was removed");
+        }
+    }
+
+    /// A file that `plugins.toml` switches off.
+    fn disable(&mut self, path: &Path) {
+        let Some(file) = self.files.get_mut(path) else { return };
+        *file = File { acted: file.acted, seen: file.seen, entry: file.entry.clone(), plugin: file.plugin.take(), ..File::new() };
+        file.failed("disabled", String::new());
+        if let Some(plugin) = file.plugin.take() {
+            self.stop(plugin, "disabled", "plugins.toml says `enabled = false`");
+        }
+    }
+
+    fn stop(&mut self, plugin: Arc<Plugin>, phase: &'static str, why: &str) {
         self.crew.remove(&plugin.name);
-        tracing::info!(plugin = &*plugin.name, version = &*plugin.version, "plugin stopped: its file was removed");
+        tracing::info!(plugin = &*plugin.name, version = &*plugin.version, "plugin stopped: {why}");
         self.told.stopped(&plugin);
         let mut fields = plugin.health().fields();
         set(&mut fields, "state", "stopped");
-        fields.extend([("phase", "removed".to_owned()), ("problem", "its file was removed".to_owned())]);
+        fields.extend([("phase", phase.to_owned()), ("problem", why.to_owned())]);
         self.told.report(&plugin.name, fields);
         self.stopped.push((Instant::now(), plugin));
     }
@@ -389,8 +473,10 @@ impl Keeper {
             None if self.at_work(&name).is_some() => return,
             None => vec![("state", "stopped".to_owned()), ("time", clock::rfc3339(clock::unix_ms()))],
         };
+        let both = [self.sheet_problem.as_str(), file.reason.as_str()];
+        let problem = both.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
         let loaded = if file.plugin.is_some() { clock::rfc3339(file.loaded_ms) } else { String::new() };
-        fields.extend([("phase", file.phase.to_owned()), ("problem", file.reason.clone()), ("loaded_at", loaded)]);
+        fields.extend([("phase", file.phase.to_owned()), ("problem", problem), ("loaded_at", loaded)]);
         self.told.report(&name, fields);
     }
 }

@@ -18,6 +18,7 @@
 //! - [`seats`]: the analysts of one plugin by pair, and how another version takes over between two books.
 //! - [`recents`]: the last books of each pair, which a new version is tried and warmed up on.
 //! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go.
+//! - [`sheet`]: `plugins.toml`: which plugins are at work, with which parameters and limits.
 //! - [`ownership`]: who may write which published field.
 //! - [`error`]: what can be wrong with a plugin, and why a call gave nothing.
 
@@ -37,11 +38,12 @@ mod ownership;
 mod reading;
 mod recents;
 mod seats;
+mod sheet;
 mod trusted;
 mod watchdog;
 
 pub use analyst::{Analyst, Call, Patience};
-pub use component::{LaneKind, Parameters, Plugin, load_folder};
+pub use component::{LaneKind, Parameters, Plugin, load_folder, load_folder_by};
 pub use crew::{BufferedDesk, Crew, Desks, MemoryDesk, Sink};
 pub use engine::Engine;
 pub use error::{Fault, PluginError};
@@ -50,3 +52,4 @@ pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
 pub use reading::{Notice, Outcome, Reading};
+pub use sheet::Sheet;

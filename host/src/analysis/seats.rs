@@ -21,6 +21,8 @@ const WARM_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct Exchange {
     pub(super) plugin: Arc<Plugin>,
     pub(super) report: mpsc::Sender<Result<(), String>>,
+    /// It is a version that was good before: it takes every seat, whatever it does there.
+    pub(super) forced: bool,
 }
 
 /// The analysts of one plugin.
@@ -29,6 +31,7 @@ pub(super) struct Seats {
     plugin: Arc<Plugin>,
     /// The version before, while an exchange is under way.
     before: Option<(Arc<Plugin>, mpsc::Sender<Result<(), String>>)>,
+    forced: bool,
     by_pair: HashMap<Arc<str>, Seat>,
     recents: Arc<Recents>,
 }
@@ -52,7 +55,7 @@ struct Successor {
 
 impl Seats {
     pub(super) fn new(plugin: &Arc<Plugin>, recents: &Arc<Recents>) -> Self {
-        Self { plugin: Arc::clone(plugin), before: None, by_pair: HashMap::new(), recents: Arc::clone(recents) }
+        Self { plugin: Arc::clone(plugin), before: None, forced: false, by_pair: HashMap::new(), recents: Arc::clone(recents) }
     }
 
     /// Another version is to take every seat. One that was under way is given up.
@@ -67,6 +70,7 @@ impl Seats {
         };
         self.by_pair.values_mut().for_each(|seat| seat.successor = None);
         self.before = Some((old, exchange.report));
+        self.forced = exchange.forced;
         self.settle();
     }
 
@@ -133,21 +137,16 @@ impl Seats {
 
     fn turn(&mut self, pair: &Arc<str>) {
         let Some(seat) = self.by_pair.get_mut(pair) else { return };
-        if let Err(why) = seat.turn(&self.plugin, &self.recents) {
+        if let Err(why) = seat.turn(&self.plugin, &self.recents, self.forced) {
             // The version before goes on, and has back what it had given away: the same way.
-            let back = self.before.as_ref().is_some_and(|(before, _)| Arc::ptr_eq(before, &self.plugin));
-            if back {
-                // Not even the version before opens any more: it waits, as after a kill, and is tried again with the next book.
-                tracing::error!(plugin = &*self.plugin.name, pair = &**pair, "the version before can't be opened: {why}");
-                seat.analyst = Analyst::new(Arc::clone(&self.plugin), Arc::clone(&seat.instrument), self.plugin.parameters_of(pair));
-                seat.successor = None;
-            } else if let Some((before, report)) = self.before.take() {
+            if let Some((before, report)) = self.before.take() {
                 let _ = report.send(Err(why));
                 self.plugin = before;
                 self.by_pair.values_mut().for_each(|seat| seat.successor = None);
                 if self.by_pair.values().any(|seat| !seat.is(&self.plugin)) {
                     // Nobody asks how going back went: the version was at work a moment ago.
                     self.before = Some((Arc::clone(&self.plugin), mpsc::channel().0));
+                    self.forced = true;
                 }
             }
         }
@@ -175,12 +174,19 @@ impl Seat {
     }
 
     /// One step towards another version.
-    fn turn(&mut self, plugin: &Arc<Plugin>, recents: &Recents) -> Result<(), String> {
+    fn turn(&mut self, plugin: &Arc<Plugin>, recents: &Recents, forced: bool) -> Result<(), String> {
         if self.is(plugin) {
             return Ok(());
         }
         let Some(successor) = &mut self.successor else {
-            let (analyst, restored) = self.analyst.hand_over(plugin)?;
+            let (analyst, restored) = match self.analyst.hand_over(plugin) {
+                Ok(handed) => handed,
+                // It opens itself with the next book, or says why it can't.
+                Err(_) if forced => {
+                    (Analyst::new(Arc::clone(plugin), Arc::clone(&self.instrument), plugin.parameters_of(&self.instrument.id)), true)
+                }
+                Err(why) => return Err(why),
+            };
             if restored {
                 self.analyst = analyst;
             } else {
@@ -191,7 +197,14 @@ impl Seat {
         };
         for _ in 0..AT_ONCE {
             let Some(past) = successor.past.pop_front() else { break };
-            successor.see(&past)?;
+            match successor.see(&past) {
+                Ok(()) => {}
+                Err(_) if forced => {
+                    successor.past.clear();
+                    successor.warming = false;
+                }
+                Err(why) => return Err(why),
+            }
         }
         if successor.past.is_empty()
             && successor.may_take_over(self.warm)
