@@ -340,14 +340,15 @@ fn parameters_in_plugins_toml_take_effect_and_wrong_ones_change_nothing() {
     std::fs::write(&sheet, "[large_orders.limits]\nfuel = 2000\n").expect("written");
     kept.until("large_orders", "problem", "fuel");
     assert_eq!(kept.told("large_orders", "budget_fuel"), "20000000");
-    std::fs::write(&sheet, "[large_orders]\nlimits = { fuel = 19000000 }\npairs.BTC-USDT = { floor = 1e14 }\n").expect("written");
+    std::fs::write(&sheet, "[large_orders]\nlimits = { fuel = 19000000 }\npairs.BTC-USDT = { share = 0.01, multiple = 1.0 }\n")
+        .expect("written");
     kept.until("large_orders", "budget_fuel", "19000000");
     kept.until("large_orders", "phase", "running");
-    for (base, none) in [("BTC", true), ("ETH", false)] {
+    for (base, none) in [("BTC", false), ("ETH", true)] {
         for second in 6..10 {
             let reading = kept.read(base, second);
             let large = reading.fields.iter().filter(|(name, _)| name.ends_with("_orders")).map(|(_, value)| value.as_str());
-            // On one pair no order is ever so large; the floor of the other is as it was.
+            // On one pair every order above the mean is large now; on the other none is, as before.
             assert_eq!(large.clone().all(|value| value == "[]" || value == "0"), none, "{base}: {:?}", large.collect::<Vec<_>>());
         }
     }

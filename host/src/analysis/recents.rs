@@ -15,14 +15,16 @@ pub(super) struct Past {
     pub(super) restarted: bool,
 }
 
+type Pairs = HashMap<Arc<str>, (Arc<Instrument>, VecDeque<Past>)>;
+
 /// The last books of each pair, oldest first.
 #[derive(Default)]
 pub(super) struct Recents {
-    pairs: Mutex<HashMap<Arc<str>, (Arc<Instrument>, VecDeque<Past>)>>,
+    pairs: Mutex<Pairs>,
 }
 
 impl Recents {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Arc<Instrument>, VecDeque<Past>)>> {
+    fn lock(&self) -> MutexGuard<'_, Pairs> {
         // Nothing under this lock can panic half way through a change.
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }

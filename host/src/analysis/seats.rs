@@ -17,10 +17,13 @@ const AT_ONCE: usize = 4;
 /// A version that is still warming after this takes over all the same.
 const WARM_WITHIN: Duration = Duration::from_secs(60);
 
+/// What came of an exchange is said here, once.
+type Report = mpsc::Sender<Result<(), String>>;
+
 /// Another version for every seat of a plugin, and who wants to know what came of it.
 pub(super) struct Exchange {
     pub(super) plugin: Arc<Plugin>,
-    pub(super) report: mpsc::Sender<Result<(), String>>,
+    pub(super) report: Report,
     /// It is a version that was good before: it takes every seat, whatever it does there.
     pub(super) forced: bool,
 }
@@ -30,7 +33,7 @@ pub(super) struct Seats {
     /// The version that new seats get, and that every seat is on its way to.
     plugin: Arc<Plugin>,
     /// The version before, while an exchange is under way.
-    before: Option<(Arc<Plugin>, mpsc::Sender<Result<(), String>>)>,
+    before: Option<(Arc<Plugin>, Report)>,
     forced: bool,
     by_pair: HashMap<Arc<str>, Seat>,
     recents: Arc<Recents>,
