@@ -1,12 +1,14 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Crew, Engine, LaneKind, PluginError, Reading};
+use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
@@ -14,7 +16,7 @@ use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
-use crate::results::{Link, LinkError, Writer};
+use crate::results::{Link, LinkError, Writer, keys};
 
 /// Why the host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +47,8 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
-    crew: Crew,
+    crew: Arc<Crew>,
+    plugins: Watch,
     roster: JoinHandle<()>,
     clock: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -55,11 +58,37 @@ pub struct Host {
     stop: Stops,
 }
 
+/// How often the folder of plugins is looked at; a file is acted upon once it has looked the same twice.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// What the keeper of the plugins tells, on its way to Redis and to the page.
+struct Desk {
+    writer: Arc<Writer>,
+    monitor: Arc<Monitor>,
+}
+
+impl Told for Desk {
+    fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
+        self.writer.hash(keys::plugin(plugin), fields);
+    }
+
+    fn stopped(&mut self, plugin: &Plugin) {
+        let pairs = self.monitor.board.unload(&plugin.name);
+        self.writer.clear(&plugin.name, &plugin.published_fields(), &pairs);
+    }
+}
+
 /// What is stopped first, next, last.
 struct Stops {
     pairs: CancellationToken,
     publisher: CancellationToken,
     writers: CancellationToken,
+}
+
+fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<Plugin>>), PluginError> {
+    let sheet = Sheet::read(dir)?;
+    let plugins = analysis::load_folder_by(&sheet, engine, dir, budget)?;
+    Ok((sheet, plugins))
 }
 
 async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
@@ -85,9 +114,8 @@ impl Host {
         );
         let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
         // Compiling takes a second or so: off the threads that receive.
-        let (dir, budget) = (settings.plugins.dir.clone(), settings.plugins.budget);
-        let plugins =
-            tokio::task::spawn_blocking(move || analysis::load_folder(&engine, &dir, budget)).await.map_err(std::io::Error::other)??;
+        let (dir, budget, loading) = (settings.plugins.dir.clone(), settings.plugins.budget, engine.clone());
+        let (sheet, plugins) = tokio::task::spawn_blocking(move || load(&loading, &dir, budget)).await.map_err(std::io::Error::other)??;
         for plugin in &plugins {
             tracing::info!(
                 plugin = &*plugin.name,
@@ -107,14 +135,16 @@ impl Host {
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor));
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
-        let crew = Crew::start(
+        let crew = Arc::new(Crew::start(
             &plugins,
             &(Arc::new(move |reading: Reading| {
                 to_monitor.reading(&reading);
                 to_monitor.board.reading(reading.clone());
                 to_writer.reading(reading);
             }) as analysis::Sink),
-        )?;
+        )?);
+        let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
@@ -137,6 +167,7 @@ impl Host {
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
         Ok(Some(Self {
             addr,
+            plugins: Watch::start(keeper, SWEEP)?,
             crew,
             roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
@@ -151,6 +182,8 @@ impl Host {
 
     /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
     pub async fn stop(self) {
+        let plugins = self.plugins;
+        let _ = tokio::task::spawn_blocking(move || plugins.stop()).await;
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;

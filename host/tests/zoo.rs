@@ -207,7 +207,7 @@ fn while_one_plugin_misbehaves_another_reads_every_book_of_every_pair() {
     for second in 0..5 {
         let book = Arc::new(book(second));
         for (pair, instrument) in &instruments {
-            crew.memory.iter().for_each(|desk| desk.offer(pair, instrument, &book, Arrival::now()));
+            crew.memory.all().iter().for_each(|desk| desk.offer(pair, instrument, &book, Arrival::now()));
         }
         each_pair_answers(&readings, "large_orders", instruments.iter().map(|(pair, _)| Arc::clone(pair)).collect());
     }

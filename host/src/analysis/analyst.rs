@@ -89,6 +89,50 @@ impl Analyst {
         }
     }
 
+    /// The plugin.
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// The pair.
+    pub(super) fn pair(&self) -> &str {
+        &self.pair
+    }
+
+    /// An opened analyst of another version (or with other parameters) for this pair; whether it goes on from this one's state.
+    ///
+    /// # Errors
+    /// Why the other one can't be opened. This one goes on.
+    pub(super) fn hand_over(&mut self, plugin: &Arc<Plugin>) -> Result<(Self, bool), String> {
+        let parameters = plugin.parameters_of(&self.pair).to_owned();
+        let mut next = Self::new(Arc::clone(plugin), Arc::clone(&self.instrument), &parameters);
+        let open = || plugin.open(&self.instrument, &parameters).map_err(|error| error.to_string());
+        let mut instance = open()?;
+        if let State::Open(old) = &mut self.state {
+            match old.save() {
+                Ok(Some(state)) if !state.is_empty() => match instance.restore(&self.plugin.version, &self.parameters, state) {
+                    Ok(()) => {
+                        next.state = State::Open(Box::new(instance));
+                        next.restarted = self.restarted;
+                        return Ok((next, true));
+                    }
+                    Err(said) => {
+                        let (plugin, version, pair) = (&*plugin.name, &*plugin.version, &*self.pair);
+                        tracing::info!(plugin, version, pair, "warms up on recent books, since it doesn't take over the state: {said}");
+                        // An instance that refused a state may hold half of it.
+                        instance = open()?;
+                    }
+                },
+                Ok(_) => {}
+                Err(said) => {
+                    tracing::warn!(plugin = &*self.plugin.name, pair = &*self.pair, "its state can't be handed over: save: {said}");
+                }
+            }
+        }
+        next.state = State::Open(Box::new(instance));
+        Ok((next, false))
+    }
+
     /// The reading of one book; `None` while the plugin waits after a kill (the reading of the kill itself said so).
     pub fn analyze(&mut self, call: Call<'_>) -> Option<Reading> {
         match self.state {

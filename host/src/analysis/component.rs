@@ -15,6 +15,7 @@ use super::error::PluginError;
 use super::health::{Health, PluginHealth};
 use super::instance::{self, HostState, Instance, Template};
 use super::limits::Budget;
+use super::sheet::Sheet;
 
 /// No component is larger: a Python plugin with its interpreter has 18 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -43,11 +44,28 @@ pub struct Plugin {
     pub budget: Budget,
     /// How long it is left alone after it was stopped.
     pub patience: Patience,
+    /// What its instances are opened with.
+    pub parameters: Parameters,
     /// Its outputs as answers are checked against them, in the order of the description.
     pub(super) expected: Vec<Expected>,
     pub(super) health: Health,
     template: Template,
     engine: Engine,
+}
+
+/// What a plugin is opened with, as JSON: for every pair, and for some their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// For every pair that has none of its own.
+    pub all: String,
+    /// By pair.
+    pub pairs: BTreeMap<String, String>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { all: "{}".to_owned(), pairs: BTreeMap::new() }
+    }
 }
 
 /// Which books a plugin sees.
@@ -76,8 +94,12 @@ impl Plugin {
     /// # Errors
     /// A [`PluginError`] that names the phase and what to do.
     pub fn load(engine: &Engine, file: &Path, budget: Budget) -> Result<Self, PluginError> {
-        let bytes = read(file)?;
-        let component = engine.compile(&bytes).map_err(|error| compile_error(file, &bytes, &error))?;
+        Self::from_bytes(engine, file, &read(file)?, budget)
+    }
+
+    /// As [`Plugin::load`], of a file that was read already.
+    pub(super) fn from_bytes(engine: &Engine, file: &Path, bytes: &[u8], budget: Budget) -> Result<Self, PluginError> {
+        let component = engine.compile(bytes).map_err(|error| compile_error(file, bytes, &error))?;
         check_imports(engine, file, &component)?;
         let template = template(engine, file, &component)?;
         let descriptor =
@@ -94,14 +116,21 @@ impl Plugin {
             },
             outputs,
             file: file.to_owned(),
-            digest: cache::sha256(&bytes).into(),
+            digest: cache::sha256(bytes).into(),
             budget,
             patience: Patience::default(),
+            parameters: Parameters::default(),
             expected,
             health: Health::default(),
             template,
             engine: engine.clone(),
         })
+    }
+
+    /// What it is opened with for a pair.
+    #[must_use]
+    pub fn parameters_of(&self, pair: &str) -> &str {
+        self.parameters.pairs.get(pair).unwrap_or(&self.parameters.all)
     }
 
     /// Opens the analysis for one instrument, in a Store of its own.
@@ -133,6 +162,12 @@ impl Plugin {
         Ok(Some(fresh))
     }
 
+    /// Every field that it has in `analysis:{id}`.
+    #[must_use]
+    pub fn published_fields(&self) -> Vec<String> {
+        super::ownership::all_published(self)
+    }
+
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> PluginHealth {
@@ -145,6 +180,14 @@ impl Plugin {
 /// # Errors
 /// The first [`PluginError`]; a host starts with all of its plugins or says why not.
 pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec<Arc<Plugin>>, PluginError> {
+    load_folder_by(&Sheet::default(), engine, folder, budget)
+}
+
+/// The same, of the plugins that `plugins.toml` lets work, as it says.
+///
+/// # Errors
+/// As [`load_folder`].
+pub fn load_folder_by(sheet: &Sheet, engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec<Arc<Plugin>>, PluginError> {
     let entries = std::fs::read_dir(folder).map_err(|source| PluginError::Folder { folder: folder.to_owned(), source })?;
     let mut files: Vec<PathBuf> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|e| e == "wasm")).collect();
@@ -154,7 +197,14 @@ pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec
     }
     let mut plugins: Vec<Arc<Plugin>> = Vec::new();
     for file in files {
-        let plugin = Plugin::load(engine, &file, budget)?;
+        let entry = sheet.entry(&file);
+        if !entry.enabled {
+            continue;
+        }
+        let bytes = read(&file)?;
+        entry.admits(&file, &cache::sha256(&bytes))?;
+        let mut plugin = Plugin::from_bytes(engine, &file, &bytes, entry.budget(&budget))?;
+        plugin.parameters = entry.parameters();
         if let Some(first) = plugins.iter().find(|other| other.name == plugin.name) {
             return Err(PluginError::Duplicate { file, name: plugin.name.to_string(), other: first.file.clone() });
         }
@@ -164,7 +214,7 @@ pub fn load_folder(engine: &Engine, folder: &Path, budget: Budget) -> Result<Vec
     Ok(plugins)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, PluginError> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, PluginError> {
     let error = |source| PluginError::Read { file: file.to_owned(), source };
     let size = std::fs::metadata(file).map_err(error)?.len();
     if size > MAX_FILE {

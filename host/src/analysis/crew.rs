@@ -1,18 +1,21 @@
 //! The threads that run plugins, one a plugin, so that one plugin's kill doesn't delay another.
 //!
 //! A memory-lane plugin is fed through a [`MemoryDesk`]: the newest book of each pair lies on it, older ones are skipped and
-//! counted. A buffered-lane plugin is fed through a [`BufferedDesk`]: every book, in order, and the caller waits for the answer.
+//! counted. A buffered-lane plugin is fed through a [`BufferedDesk`]: every book, in order, and the caller waits for the answer. Desks come and go while
+//! the lanes run, and the version behind a desk can be exchanged between two books.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use leadline_market::{Book, Continuity, Instrument};
 use tokio::sync::{mpsc, oneshot};
 
-use super::analyst::{Analyst, Call};
 use super::component::{LaneKind, Plugin};
 use super::reading::Reading;
+use super::recents::{Past, Recents};
+use super::seats::{Exchange, Seats};
 use crate::clock::Arrival;
 
 /// Books that may wait for one buffered plugin; a pair has at most one, so this is the number of pairs with room to spare.
@@ -21,13 +24,50 @@ const BUFFERED_WAITING: usize = 64;
 /// Where the readings of the memory lane go.
 pub type Sink = Arc<dyn Fn(Reading) + Send + Sync>;
 
+/// The desks of a lane, which can change while the lane runs. Cheap to clone; all clones see the same.
+pub struct Desks<D>(Arc<RwLock<Arc<[D]>>>);
+
+impl<D> Clone for Desks<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D> Default for Desks<D> {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Arc::new([]))))
+    }
+}
+
+impl<D: Clone> Desks<D> {
+    /// The desks now: held for one book, not longer.
+    #[must_use]
+    pub fn all(&self) -> Arc<[D]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<D>)) {
+        let mut desks = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut list = desks.to_vec();
+        change(&mut list);
+        *desks = list.into();
+    }
+}
+
 /// All plugin threads.
 pub struct Crew {
-    /// The desks of the memory lane, by plugin.
-    pub memory: Vec<MemoryDesk>,
-    /// The desks of the buffered lane, by plugin.
-    pub buffered: Vec<BufferedDesk>,
-    threads: Vec<JoinHandle<()>>,
+    /// The desks of the memory lane.
+    pub memory: Desks<MemoryDesk>,
+    /// The desks of the buffered lane.
+    pub buffered: Desks<BufferedDesk>,
+    sink: Sink,
+    threads: Mutex<HashMap<Arc<str>, Member>>,
+}
+
+/// One plugin's thread.
+struct Member {
+    thread: JoinHandle<()>,
+    recents: Arc<Recents>,
 }
 
 impl Crew {
@@ -36,47 +76,123 @@ impl Crew {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(plugins: &[Arc<Plugin>], sink: &Sink) -> std::io::Result<Self> {
-        let mut crew = Self { memory: Vec::new(), buffered: Vec::new(), threads: Vec::new() };
+        let crew = Self { memory: Desks::default(), buffered: Desks::default(), sink: Arc::clone(sink), threads: Mutex::default() };
         for plugin in plugins {
-            let thread = std::thread::Builder::new().name(plugin.name.to_string());
-            let worker = Arc::clone(plugin);
-            crew.threads.push(match plugin.lane {
-                LaneKind::Memory => {
-                    let desk = MemoryDesk { plugin: Arc::clone(plugin), shared: Arc::default() };
-                    crew.memory.push(desk.clone());
-                    let sink = Arc::clone(sink);
-                    thread.spawn(move || run_memory(&worker, &desk, &sink))?
-                }
-                LaneKind::Buffered => {
-                    let (sender, receiver) = mpsc::channel(BUFFERED_WAITING);
-                    crew.buffered.push(BufferedDesk { plugin: Arc::clone(plugin), sender });
-                    thread.spawn(move || run_buffered(&worker, receiver))?
-                }
-            });
+            crew.add(plugin)?;
         }
         Ok(crew)
     }
 
-    /// Lets every thread finish the book in hand, then ends it.
-    pub fn stop(self) {
-        for desk in &self.memory {
-            desk.lock().closed = true;
-            desk.shared.wake.notify_one();
-        }
-        drop(self.buffered);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a plugin thread panicked");
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Member>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts one more plugin; its name isn't at work yet.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn add(&self, plugin: &Arc<Plugin>) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name(plugin.name.to_string());
+        let (worker, recents) = (Arc::clone(plugin), Arc::<Recents>::default());
+        let seats = Seats::new(&worker, &recents);
+        let thread = match plugin.lane {
+            LaneKind::Memory => {
+                let desk = MemoryDesk { name: Arc::clone(&plugin.name), shared: Arc::default() };
+                let (own, sink) = (desk.clone(), Arc::clone(&self.sink));
+                let thread = thread.spawn(move || run_memory(seats, &own, &sink))?;
+                self.memory.change(|desks| desks.push(desk));
+                thread
             }
+            LaneKind::Buffered => {
+                let (sender, receiver) = mpsc::channel(BUFFERED_WAITING);
+                let thread = thread.spawn(move || run_buffered(seats, receiver))?;
+                self.buffered.change(|desks| desks.push(BufferedDesk { name: Arc::clone(&plugin.name), sender }));
+                thread
+            }
+        };
+        self.lock().insert(Arc::clone(&plugin.name), Member { thread, recents });
+        Ok(())
+    }
+
+    /// Lets another version take every seat of the plugin of its name, pair by pair between two books. The channel says once what came of it; an
+    /// error: the version before is at work again on every pair.
+    pub fn exchange(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, false)
+    }
+
+    /// The same for a version that was good before: nothing it does keeps it from taking over.
+    pub(super) fn go_back(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, true)
+    }
+
+    fn send_exchange(&self, plugin: &Arc<Plugin>, forced: bool) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        let (report, receiver) = std::sync::mpsc::channel();
+        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced };
+        if let Some(desk) = self.memory.all().iter().find(|desk| desk.name == plugin.name) {
+            desk.lock().exchange = Some(exchange);
+            desk.shared.wake.notify_one();
+        } else if let Some(desk) = self.buffered.all().iter().find(|desk| desk.name == plugin.name) {
+            // Bounded by the keeper's patience: the thread takes errands all the time.
+            let _ = desk.sender.blocking_send(Errand::Exchange(exchange));
         }
+        receiver
+    }
+
+    /// Stops one plugin after the book in hand.
+    pub fn remove(&self, name: &str) {
+        self.memory.change(|desks| {
+            if let Some(at) = desks.iter().position(|desk| &*desk.name == name) {
+                desks.remove(at).close();
+            }
+        });
+        let mut closing = None;
+        self.buffered.change(|desks| {
+            if let Some(at) = desks.iter().position(|desk| &*desk.name == name) {
+                closing = Some(desks.remove(at));
+            }
+        });
+        if let Some(desk) = closing {
+            let _ = desk.sender.blocking_send(Errand::Close);
+        }
+        let member = self.lock().remove(name);
+        join(member);
+    }
+
+    /// The last books of each pair that a plugin was given.
+    pub(super) fn recents(&self, name: &str) -> Option<Arc<Recents>> {
+        self.lock().get(name).map(|member| Arc::clone(&member.recents))
+    }
+
+    /// The last books of each pair, of whichever plugin has most pairs.
+    pub(super) fn any_recents(&self) -> Option<Arc<Recents>> {
+        self.lock().values().map(|member| Arc::clone(&member.recents)).max_by_key(|recents| recents.all().len())
+    }
+
+    /// Lets every thread finish the book in hand, then ends it.
+    pub fn stop(&self) {
+        self.memory.change(|desks| desks.drain(..).for_each(|desk| desk.close()));
+        // A consumer that still holds the list keeps a sender, so dropping them isn't enough.
+        let buffered = self.buffered.all();
+        self.buffered.change(Vec::clear);
+        for desk in buffered.iter() {
+            let _ = desk.sender.blocking_send(Errand::Close);
+        }
+        let members: Vec<Member> = self.lock().drain().map(|(_, member)| member).collect();
+        members.into_iter().for_each(|member| join(Some(member)));
+    }
+}
+
+fn join(member: Option<Member>) {
+    if member.is_some_and(|member| member.thread.join().is_err()) {
+        tracing::error!("a plugin thread panicked");
     }
 }
 
 /// The newest book of each pair, for one plugin.
 #[derive(Clone)]
 pub struct MemoryDesk {
-    /// The plugin behind it.
-    pub plugin: Arc<Plugin>,
+    /// The plugin's name.
+    pub name: Arc<str>,
     shared: Arc<MemoryShared>,
 }
 
@@ -92,6 +208,8 @@ struct MemoryState {
     places: HashMap<Arc<str>, Place>,
     /// Pairs with a book waiting, longest first. A pair stands in it once.
     waiting: VecDeque<Arc<str>>,
+    /// Another version is to take over.
+    exchange: Option<Exchange>,
     closed: bool,
 }
 
@@ -114,6 +232,9 @@ struct Offer {
 enum Turn {
     Analyze(Arc<str>, Arc<Instrument>, Offer),
     Forget(Arc<str>),
+    Exchange(Exchange),
+    /// Nobody waits.
+    Idle,
 }
 
 impl MemoryDesk {
@@ -169,9 +290,19 @@ impl MemoryDesk {
         self.lock().places.values().map(|place| place.skipped_total).sum()
     }
 
-    fn take(&self) -> Option<Turn> {
+    /// The thread ends once nothing waits.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.shared.wake.notify_one();
+    }
+
+    /// What to do next. `has_work`: there is something to do while nobody waits.
+    fn take(&self, has_work: bool) -> Option<Turn> {
         let mut state = self.lock();
         loop {
+            if let Some(exchange) = state.exchange.take() {
+                return Some(Turn::Exchange(exchange));
+            }
             while let Some(pair) = state.waiting.pop_front() {
                 let Some(place) = state.places.get_mut(&pair) else { continue };
                 if place.leaving {
@@ -186,30 +317,28 @@ impl MemoryDesk {
             if state.closed {
                 return None;
             }
+            if has_work {
+                return Some(Turn::Idle);
+            }
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-fn run_memory(plugin: &Arc<Plugin>, desk: &MemoryDesk, sink: &Sink) {
-    let mut analysts = Analysts::new(plugin);
-    while let Some(turn) = desk.take() {
+fn run_memory(mut seats: Seats, desk: &MemoryDesk, sink: &Sink) {
+    while let Some(turn) = desk.take(seats.has_work()) {
         match turn {
-            Turn::Forget(pair) => analysts.forget(&pair),
-            Turn::Analyze(pair, instrument, offer) => {
-                let call = Call {
-                    book: &offer.book,
-                    arrival: offer.arrival,
-                    skipped: offer.skipped,
-                    restarted: offer.restarted,
-                    // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
-                    deadline: plugin.budget.deadline.saturating_sub(offer.arrival.elapsed()),
-                };
-                let analyst = analysts.of(&pair, &instrument);
-                if let Some(reading) = analyst.analyze(call) {
+            Turn::Forget(pair) => seats.forget(&pair),
+            Turn::Exchange(exchange) => seats.exchange(exchange),
+            Turn::Idle => seats.idle(),
+            Turn::Analyze(pair, instrument, Offer { book, arrival, skipped, restarted }) => {
+                let past = Past { book, restarted };
+                // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
+                let left = |deadline: Duration| deadline.saturating_sub(arrival.elapsed());
+                if let Some(reading) = seats.analyze(&pair, &instrument, &past, (arrival, skipped), left) {
                     sink(reading);
                 }
-                analyst.rest();
+                seats.rest(&pair, &instrument, past);
             }
         }
     }
@@ -218,8 +347,8 @@ fn run_memory(plugin: &Arc<Plugin>, desk: &MemoryDesk, sink: &Sink) {
 /// Every book in order, for one plugin of the buffered lane.
 #[derive(Clone)]
 pub struct BufferedDesk {
-    /// The plugin behind it.
-    pub plugin: Arc<Plugin>,
+    /// The plugin's name.
+    pub name: Arc<str>,
     sender: mpsc::Sender<Errand>,
 }
 
@@ -233,6 +362,8 @@ enum Errand {
         answer: oneshot::Sender<Option<Reading>>,
     },
     Forget(Arc<str>),
+    Exchange(Exchange),
+    Close,
 }
 
 impl BufferedDesk {
@@ -267,49 +398,33 @@ impl BufferedDesk {
     }
 }
 
-fn run_buffered(plugin: &Arc<Plugin>, mut errands: mpsc::Receiver<Errand>) {
-    let mut analysts = Analysts::new(plugin);
-    while let Some(errand) = errands.blocking_recv() {
+fn run_buffered(mut seats: Seats, mut errands: mpsc::Receiver<Errand>) {
+    loop {
+        let errand = if seats.has_work() {
+            match errands.try_recv() {
+                Ok(errand) => Some(errand),
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    seats.idle();
+                    continue;
+                }
+                Err(mpsc::error::TryRecvError::Disconnected) => None,
+            }
+        } else {
+            errands.blocking_recv()
+        };
         match errand {
-            Errand::Forget(pair) => analysts.forget(&pair),
-            Errand::Analyze { pair, instrument, book, arrival, restarted, answer } => {
+            None => return,
+            Some(Errand::Close) => errands.close(),
+            Some(Errand::Forget(pair)) => seats.forget(&pair),
+            Some(Errand::Exchange(exchange)) => seats.exchange(exchange),
+            Some(Errand::Analyze { pair, instrument, book, arrival, restarted, answer }) => {
+                let past = Past { book, restarted };
                 // On this lane the time counts from taking the book off the List: a backlog is late, not killed.
-                let call = Call { book: &book, arrival, skipped: 0, restarted, deadline: plugin.budget.deadline };
+                let reading = seats.analyze(&pair, &instrument, &past, (arrival, 0), |deadline| deadline);
                 // Nobody waits for it any more when the host is stopping.
-                let analyst = analysts.of(&pair, &instrument);
-                let _ = answer.send(analyst.analyze(call));
-                analyst.rest();
+                let _ = answer.send(reading);
+                seats.rest(&pair, &instrument, past);
             }
         }
-    }
-}
-
-/// The analysts of one plugin, by pair.
-struct Analysts {
-    plugin: Arc<Plugin>,
-    by_pair: HashMap<Arc<str>, (Arc<Instrument>, Analyst)>,
-}
-
-impl Analysts {
-    fn new(plugin: &Arc<Plugin>) -> Self {
-        Self { plugin: Arc::clone(plugin), by_pair: HashMap::new() }
-    }
-
-    /// The analyst of a pair; a new one when the instrument changed.
-    fn of(&mut self, pair: &Arc<str>, instrument: &Arc<Instrument>) -> &mut Analyst {
-        let stale = self.by_pair.get(pair).is_some_and(|(known, _)| !Arc::ptr_eq(known, instrument) && known != instrument);
-        if stale {
-            self.by_pair.remove(pair);
-        }
-        let plugin = &self.plugin;
-        &mut self
-            .by_pair
-            .entry(Arc::clone(pair))
-            .or_insert_with(|| (Arc::clone(instrument), Analyst::new(Arc::clone(plugin), Arc::clone(instrument), "{}")))
-            .1
-    }
-
-    fn forget(&mut self, pair: &Arc<str>) {
-        self.by_pair.remove(pair);
     }
 }

@@ -99,6 +99,46 @@ pub enum PluginError {
         /// Its owner.
         owner: String,
     },
+    /// `plugins.toml` can't be used.
+    #[error("read {file}: {detail}\nhint: docs/plugins.md shows what may stand in it; the plugins go on as they are")]
+    Sheet {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and on which line.
+        detail: String,
+    },
+    /// `plugins.toml` admits another file alone.
+    #[error("verify the digest of {file}: {digest}, but plugins.toml pins {pin}\nhint: put the pinned file back, or change `pin`")]
+    Pinned {
+        /// The file.
+        file: PathBuf,
+        /// Its digest.
+        digest: String,
+        /// The digest that is admitted.
+        pin: String,
+    },
+    /// A changed file holds another plugin, or one of the other lane.
+    #[error(
+        "describe {file}: it is no version of `{was}` on the {lane} lane, which this file held before\nhint: give another plugin a file of its own; to change the lane, remove the file first"
+    )]
+    Another {
+        /// The file.
+        file: PathBuf,
+        /// The plugin that it held.
+        was: String,
+        /// That plugin's lane.
+        lane: &'static str,
+    },
+    /// It opens, or runs, not as it must on the books of the last minutes.
+    #[error(
+        "prove {file} on recent books: {detail}\nhint: `leadline replay` on a recording shows the same; the file is read again when it changes"
+    )]
+    Prove {
+        /// The file.
+        file: PathBuf,
+        /// What went wrong, and on which pair.
+        detail: String,
+    },
     /// `open` refused the instrument or the parameters.
     #[error("open {plugin} {version} for {pair}: {detail}")]
     Open {
@@ -111,6 +151,23 @@ pub enum PluginError {
         /// What it says.
         detail: String,
     },
+}
+
+impl PluginError {
+    /// The phase in which it showed, as users read it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        match self {
+            Self::Engine(_) => "engine",
+            Self::Folder { .. } | Self::NoPlugins(_) | Self::Read { .. } | Self::TooLarge { .. } | Self::Sheet { .. } => "read",
+            Self::Pinned { .. } => "verify the digest",
+            Self::Compile { .. } => "compile",
+            Self::Import { .. } | Self::World { .. } => "check the world",
+            Self::Describe { .. } | Self::Another { .. } | Self::Duplicate { .. } | Self::FieldOwned { .. } => "describe",
+            Self::Open { .. } => "open",
+            Self::Prove { .. } => "prove",
+        }
+    }
 }
 
 /// Why a call gave no reading. Each is counted apart.

@@ -15,6 +15,10 @@
 //! - [`analyst`]: one plugin on one pair over time: waits after a kill, quarantine after many, a fresh instance for a worn one.
 //! - [`health`]: calls, faults, kills and costs of a plugin: a [`PluginHealth`].
 //! - [`crew`]: the threads, one a plugin, that the lanes hand their books to.
+//! - [`seats`]: the analysts of one plugin by pair, and how another version takes over between two books.
+//! - [`recents`]: the last books of each pair, which a new version is tried and warmed up on.
+//! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go.
+//! - [`sheet`]: `plugins.toml`: which plugins are at work, with which parameters and limits.
 //! - [`ownership`]: who may write which published field.
 //! - [`error`]: what can be wrong with a plugin, and why a call gave nothing.
 
@@ -28,18 +32,24 @@ mod engine;
 mod error;
 mod health;
 mod instance;
+mod keeper;
 mod limits;
 mod ownership;
 mod reading;
+mod recents;
+mod seats;
+mod sheet;
 mod trusted;
 mod watchdog;
 
 pub use analyst::{Analyst, Call, Patience};
-pub use component::{LaneKind, Plugin, load_folder};
-pub use crew::{BufferedDesk, Crew, MemoryDesk, Sink};
+pub use component::{LaneKind, Parameters, Plugin, load_folder, load_folder_by};
+pub use crew::{BufferedDesk, Crew, Desks, MemoryDesk, Sink};
 pub use engine::Engine;
 pub use error::{Fault, PluginError};
 pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tally};
+pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
 pub use reading::{Notice, Outcome, Reading};
+pub use sheet::Sheet;

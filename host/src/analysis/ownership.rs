@@ -26,6 +26,13 @@ pub const SHARED_FIELDS: [&str; 11] = [
 /// Names that the host itself writes for each plugin, as `{plugin}.{name}`.
 const HOST_FIELDS: [&str; 4] = ["time", "sequence", "status", "version"];
 
+/// Every field that a plugin has in `analysis:{id}`.
+#[must_use]
+pub(crate) fn all_published(plugin: &Plugin) -> Vec<String> {
+    let own = HOST_FIELDS.iter().map(|field| format!("{}.{field}", plugin.name));
+    plugin.outputs.keys().map(|field| published_name(&plugin.name, field)).chain(own).collect()
+}
+
 /// The name under which `field` of `plugin` is published.
 #[must_use]
 pub(crate) fn published_name(plugin: &str, field: &str) -> String {

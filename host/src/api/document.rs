@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use serde::Serialize;
 
-use crate::analysis::{MemoryDesk, Reading};
+use crate::analysis::{Desks, MemoryDesk, Reading};
 use crate::clock::{rfc3339, unix_ms};
 use crate::monitor::figures::Report;
 use crate::monitor::{ClockOffset, Monitor, PairCell, publish};
@@ -88,7 +88,7 @@ struct ReadingView {
 impl Document {
     /// The state now.
     #[must_use]
-    pub fn now(monitor: &Monitor, desks: &[MemoryDesk], feed: &str) -> Self {
+    pub fn now(monitor: &Monitor, desks: &Desks<MemoryDesk>, feed: &str) -> Self {
         let clock = *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
         let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self {

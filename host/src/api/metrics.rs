@@ -12,7 +12,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::analysis::{LaneKind, MemoryDesk};
+use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::monitor::counters::Counter;
 use crate::monitor::figures::Report;
 use crate::monitor::{ClockOffset, Counters, Monitor, PairCell};
@@ -29,7 +29,7 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics of a host.
     #[must_use]
-    pub fn new(monitor: Arc<Monitor>, desks: Arc<[MemoryDesk]>) -> Self {
+    pub fn new(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>) -> Self {
         let mut registry = Registry::with_prefix("leadline");
         registry.register_collector(Box::new(Host { monitor, desks }));
         Self { registry }
@@ -48,7 +48,7 @@ impl Metrics {
 
 struct Host {
     monitor: Arc<Monitor>,
-    desks: Arc<[MemoryDesk]>,
+    desks: Desks<MemoryDesk>,
 }
 
 impl fmt::Debug for Host {
@@ -126,7 +126,7 @@ impl Host {
         for (name, help, unit, counter) in counters(&monitor.counters) {
             sheet.counter(name, help, unit, [(Labels::new(), counter.get())])?;
         }
-        let skipped: u64 = self.desks.iter().map(MemoryDesk::skipped).sum();
+        let skipped: u64 = self.desks.all().iter().map(MemoryDesk::skipped).sum();
         let help = "Books that a plugin of the memory lane skipped because a newer one had come";
         sheet.counter("memory_lane_skipped", help, None, [(Labels::new(), skipped)])?;
 

@@ -20,7 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::document::Document;
 use super::metrics::{self, Metrics};
-use crate::analysis::MemoryDesk;
+use crate::analysis::{Desks, MemoryDesk};
 use crate::config::settings;
 use crate::monitor::Monitor;
 
@@ -37,7 +37,7 @@ const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inlin
 #[derive(Clone)]
 struct App {
     monitor: Arc<Monitor>,
-    desks: Arc<[MemoryDesk]>,
+    desks: Desks<MemoryDesk>,
     metrics: Arc<Metrics>,
     feed: Arc<str>,
     stream: watch::Receiver<Arc<str>>,
@@ -87,10 +87,9 @@ impl Server {
     }
 
     /// Serves until `stop`.
-    pub async fn run(self, monitor: Arc<Monitor>, desks: Vec<MemoryDesk>, feed: String, stop: CancellationToken) {
+    pub async fn run(self, monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, feed: String, stop: CancellationToken) {
         let (sender, stream) = watch::channel(Arc::from("{}"));
-        let desks: Arc<[MemoryDesk]> = desks.into();
-        let metrics = Arc::new(Metrics::new(Arc::clone(&monitor), Arc::clone(&desks)));
+        let metrics = Arc::new(Metrics::new(Arc::clone(&monitor), desks.clone()));
         let app = App { monitor, desks, metrics, feed: feed.into(), stream, watchers: Arc::default(), stop: stop.clone() };
         let ticker = tokio::spawn(tick(app.clone(), sender));
         let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::codec::LaneFrame;
 use super::producer::Queue;
-use crate::analysis::{BufferedDesk, LaneKind, Reading};
+use crate::analysis::{BufferedDesk, Desks, LaneKind, Reading};
 use crate::clock::Arrival;
 use crate::monitor::Monitor;
 use crate::results::{Link, LinkError, hashes, keys};
@@ -43,7 +43,7 @@ pub struct Consumer {
     /// Rings when frames arrive.
     pub queue: Arc<Queue>,
     /// The plugins of the buffered lane.
-    pub desks: Vec<BufferedDesk>,
+    pub desks: Desks<BufferedDesk>,
     /// The pair's instrument, once it is known.
     pub instrument: watch::Receiver<Option<Arc<Instrument>>>,
     /// Redis.
@@ -184,8 +184,8 @@ impl Consumer {
         place.book.fill(&mut book.bids, &mut book.asks);
         let book = Arc::new(book);
         // Both plugins work at once, each on its own thread; their readings are then gathered in order.
-        let mut answers = Vec::with_capacity(self.desks.len());
-        for desk in &self.desks {
+        let mut answers = Vec::new();
+        for desk in self.desks.all().iter() {
             answers.push(desk.analyze(&self.pair, instrument, &book, arrival, restarted).await);
         }
         for answer in answers {

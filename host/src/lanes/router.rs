@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leadline_market::{Applied, Book, BookFrame, Instrument, TrackedBook};
 
 use super::producer::{Producer, Queue};
-use crate::analysis::MemoryDesk;
+use crate::analysis::{Desks, MemoryDesk};
 use crate::clock::Arrival;
 
 /// Pictures kept for use again: one for each plugin that may still read one, and one to fill.
@@ -14,7 +14,7 @@ const POOL: usize = 8;
 /// The lanes as one pair's feed sees them.
 pub struct Router {
     pair: Arc<str>,
-    desks: Vec<MemoryDesk>,
+    desks: Desks<MemoryDesk>,
     producer: Arc<Producer>,
     queue: Arc<Queue>,
     /// Pictures whose memory is used again once no plugin reads them.
@@ -24,16 +24,17 @@ pub struct Router {
 impl Router {
     /// The lanes of a pair.
     #[must_use]
-    pub fn new(pair: &Arc<str>, desks: Vec<MemoryDesk>, producer: Arc<Producer>) -> Self {
+    pub fn new(pair: &Arc<str>, desks: Desks<MemoryDesk>, producer: Arc<Producer>) -> Self {
         let queue = producer.queue(pair);
         Self { pair: Arc::clone(pair), desks, producer, queue, pool: Vec::new() }
     }
 
     /// Sends an applied frame down both lanes; never waits.
     pub fn update(&mut self, instrument: &Arc<Instrument>, tracked: &TrackedBook, applied: &Applied, frame: &BookFrame, arrival: Arrival) {
-        if !self.desks.is_empty() {
+        let desks = self.desks.all();
+        if !desks.is_empty() {
             let book = self.picture(tracked, applied);
-            for desk in &self.desks {
+            for desk in desks.iter() {
                 desk.offer(&self.pair, instrument, &book, arrival);
             }
         }

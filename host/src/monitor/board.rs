@@ -97,6 +97,15 @@ impl Board {
         }
     }
 
+    /// Takes the readings of a plugin off that is no longer at work; answers the pairs.
+    pub fn unload(&self, plugin: &str) -> Vec<Arc<str>> {
+        let cells = self.pairs();
+        for cell in &cells {
+            cell.readings().remove(plugin);
+        }
+        cells.iter().map(|cell| Arc::clone(&cell.pair)).collect()
+    }
+
     /// Pairs whose books are verified and up to date.
     #[must_use]
     pub fn live(&self) -> usize {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Monitor, latency::Summary};
-use crate::analysis::{LaneKind, MemoryDesk};
+use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
 use crate::results::{Link, Writer, keys};
 
@@ -18,12 +18,12 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The fields, in the order of the documentation.
 #[must_use]
-pub fn fields(monitor: &Monitor, desks: &[MemoryDesk]) -> Vec<(&'static str, String)> {
+pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str, String)> {
     let counters = &monitor.counters;
     let checked = monitor.last_config_check_ms.load(Ordering::Relaxed);
     let memory = monitor.latency.summary(LaneKind::Memory);
     let buffered = monitor.latency.summary(LaneKind::Buffered);
-    let skipped: u64 = desks.iter().map(MemoryDesk::skipped).sum();
+    let skipped: u64 = desks.all().iter().map(MemoryDesk::skipped).sum();
     let ms = |us: u64| format!("{:.3}", us as f64 / 1000.0);
     let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
     let number = |n: u64| n.to_string();
@@ -107,7 +107,7 @@ fn names(names: &[String]) -> String {
 }
 
 /// Writes the figures each second until `stop`, and once more then.
-pub async fn run(monitor: Arc<Monitor>, desks: Vec<MemoryDesk>, writer: Arc<Writer>, link: Link, stop: CancellationToken) {
+pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Writer>, link: Link, stop: CancellationToken) {
     look_for_another(&link).await;
     let mut tick = tokio::time::interval(EVERY);
     loop {

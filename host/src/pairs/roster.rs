@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::minder::Minder;
 use super::publisher::Publisher;
 use super::wanted::{self, Found, Wanted};
-use crate::analysis::{BufferedDesk, MemoryDesk};
+use crate::analysis::{BufferedDesk, Desks, MemoryDesk};
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::{Consumer, Producer, Router};
@@ -25,9 +25,9 @@ pub struct Roster {
     /// Settings.
     pub settings: Settings,
     /// Plugins of the memory lane.
-    pub memory: Vec<MemoryDesk>,
+    pub memory: Desks<MemoryDesk>,
     /// Plugins of the buffered lane.
-    pub buffered: Vec<BufferedDesk>,
+    pub buffered: Desks<BufferedDesk>,
     /// The buffered lane's way into Redis.
     pub producer: Arc<Producer>,
     /// Hashes into Redis.
@@ -276,10 +276,10 @@ impl Roster {
         running.stop_consumer.cancel();
         let _ = running.consumer.await;
         let pair: Arc<str> = Arc::from(name);
-        for desk in &self.memory {
+        for desk in self.memory.all().iter() {
             desk.forget(&pair);
         }
-        for desk in &self.buffered {
+        for desk in self.buffered.all().iter() {
             desk.forget(&pair).await;
         }
         self.producer.forget(&pair);

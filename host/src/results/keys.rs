@@ -21,6 +21,12 @@ pub fn feed(pair: &str) -> String {
 /// Hash: the host's own figures (design §14.4, §16.6).
 pub const MONITORING: &str = "system:monitoring";
 
+/// Hash: how a plugin is doing.
+#[must_use]
+pub fn plugin(name: &str) -> String {
+    format!("plugin:{name}")
+}
+
 /// List: frames of a pair that no consumer has taken yet, newest first.
 ///
 /// The braces put it into the Cluster slot of [`analysis`], so that one transaction can move the lane on and publish a reading.

@@ -23,6 +23,7 @@ enum Place {
     Reading(Arc<str>, Arc<str>),
     Hash(String),
     Lifetime(Arc<str>),
+    Clear(Arc<str>, Arc<str>),
 }
 
 impl Place {
@@ -40,6 +41,8 @@ enum Item {
     Hash(Vec<(&'static str, String)>),
     /// The pair was removed: no number of it may look alive.
     Remove(Arc<str>),
+    /// A plugin is no longer at work: its fields of a pair go.
+    Clear(Vec<String>),
     /// How long a pair's keys stay; for ever, if none is said.
     Lifetime(Arc<str>, Option<Duration>),
 }
@@ -78,9 +81,20 @@ impl Writer {
         waiting.retain(|place, _| match place {
             Place::Reading(of, _) => of != pair,
             Place::Hash(key) => *key != orderbook && *key != feed,
-            Place::Lifetime(of) => of != pair,
+            Place::Lifetime(of) | Place::Clear(of, _) => of != pair,
         });
         waiting.insert(Place::Hash(analysis), Item::Remove(Arc::clone(pair)));
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Deletes the fields of a plugin that is no longer at work, on these pairs.
+    pub fn clear(&self, plugin: &Arc<str>, fields: &[String], pairs: &[Arc<str>]) {
+        let mut waiting = self.lock();
+        for pair in pairs {
+            waiting.remove(&Place::Reading(Arc::clone(pair), Arc::clone(plugin)));
+            waiting.insert(Place::Clear(Arc::clone(pair), Arc::clone(plugin)), Item::Clear(fields.to_vec()));
+        }
         drop(waiting);
         self.wake.notify_one();
     }
@@ -143,6 +157,11 @@ impl Writer {
         for item in batch.values() {
             if let Item::Remove(pair) = item {
                 remove(&mut pipeline, pair);
+            }
+        }
+        for (place, item) in &batch {
+            if let (Place::Clear(pair, _), Item::Clear(fields)) = (place, item) {
+                pipeline.hdel(keys::analysis(pair), fields).ignore();
             }
         }
         for (place, item) in &batch {

@@ -1,0 +1,238 @@
+//! The analysts of one plugin, by pair, and how another version takes their seats between two books.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use leadline_market::Instrument;
+
+use super::analyst::{Analyst, Call};
+use super::component::Plugin;
+use super::reading::{Outcome, Reading};
+use super::recents::{Past, Recents};
+use crate::clock::Arrival;
+
+/// Past books that a version is warmed up on between two books: they may not hold up the next one for long.
+const AT_ONCE: usize = 4;
+/// A version that is still warming after this takes over all the same.
+const WARM_WITHIN: Duration = Duration::from_secs(60);
+
+/// What came of an exchange is said here, once.
+type Report = mpsc::Sender<Result<(), String>>;
+
+/// Another version for every seat of a plugin, and who wants to know what came of it.
+pub(super) struct Exchange {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) report: Report,
+    /// It is a version that was good before: it takes every seat, whatever it does there.
+    pub(super) forced: bool,
+}
+
+/// The analysts of one plugin.
+pub(super) struct Seats {
+    /// The version that new seats get, and that every seat is on its way to.
+    plugin: Arc<Plugin>,
+    /// The version before, while an exchange is under way.
+    before: Option<(Arc<Plugin>, Report)>,
+    forced: bool,
+    by_pair: HashMap<Arc<str>, Seat>,
+    recents: Arc<Recents>,
+}
+
+struct Seat {
+    instrument: Arc<Instrument>,
+    analyst: Analyst,
+    /// The last reading was neither `warming` nor a fault: the next version must be warm to take over.
+    warm: bool,
+    successor: Option<Successor>,
+}
+
+/// A version that warms up beside the one at work; its readings are seen by nobody.
+struct Successor {
+    analyst: Analyst,
+    /// Past books that it hasn't seen.
+    past: VecDeque<Past>,
+    until: Instant,
+    warming: bool,
+}
+
+impl Seats {
+    pub(super) fn new(plugin: &Arc<Plugin>, recents: &Arc<Recents>) -> Self {
+        Self { plugin: Arc::clone(plugin), before: None, forced: false, by_pair: HashMap::new(), recents: Arc::clone(recents) }
+    }
+
+    /// Another version is to take every seat. One that was under way is given up.
+    pub(super) fn exchange(&mut self, exchange: Exchange) {
+        let old = std::mem::replace(&mut self.plugin, exchange.plugin);
+        let old = match self.before.take() {
+            Some((before, report)) => {
+                let _ = report.send(Err("another version came before it had taken over".to_owned()));
+                before
+            }
+            None => old,
+        };
+        self.by_pair.values_mut().for_each(|seat| seat.successor = None);
+        self.before = Some((old, exchange.report));
+        self.forced = exchange.forced;
+        self.settle();
+    }
+
+    /// One book for the analyst of a pair. `left`: what remains of a budget's time. [`Seats::rest`] comes once the reading is on its way.
+    pub(super) fn analyze(
+        &mut self,
+        pair: &Arc<str>,
+        instrument: &Arc<Instrument>,
+        past: &Past,
+        (arrival, skipped): (Arrival, u32),
+        left: impl Fn(Duration) -> Duration,
+    ) -> Option<Reading> {
+        if self.by_pair.get(pair).is_some_and(|seat| !Arc::ptr_eq(&seat.instrument, instrument) && seat.instrument != *instrument) {
+            self.by_pair.remove(pair);
+        }
+        let plugin = &self.plugin;
+        let seat = self.by_pair.entry(Arc::clone(pair)).or_insert_with(|| Seat {
+            instrument: Arc::clone(instrument),
+            analyst: Analyst::new(Arc::clone(plugin), Arc::clone(instrument), plugin.parameters_of(pair)),
+            warm: false,
+            successor: None,
+        });
+        let deadline = left(seat.analyst.plugin().budget.deadline);
+        let reading = seat.analyst.analyze(Call { book: &past.book, arrival, skipped, restarted: past.restarted, deadline });
+        match &reading {
+            Some(reading) => seat.warm = !matches!(reading.outcome, Outcome::Warming(_) | Outcome::Fault(_)),
+            None => seat.warm = false,
+        }
+        reading
+    }
+
+    /// Between two books of a pair: the successor sees the book too, a worn instance is replaced, another version takes over.
+    pub(super) fn rest(&mut self, pair: &Arc<str>, instrument: &Arc<Instrument>, past: Past) {
+        if let Some(seat) = self.by_pair.get_mut(pair) {
+            if let Some(successor) = &mut seat.successor {
+                successor.past.push_back(past.clone());
+            }
+            seat.analyst.rest();
+        }
+        self.recents.note(pair, instrument, past);
+        if self.before.is_some() {
+            self.turn(&Arc::clone(pair));
+        }
+    }
+
+    /// Whether some seat can be brought nearer to its new version without waiting for a book.
+    pub(super) fn has_work(&self) -> bool {
+        self.before.is_some() && self.by_pair.values().any(|seat| seat.has_work(&self.plugin))
+    }
+
+    /// Nobody waits: one seat is brought nearer to its new version.
+    pub(super) fn idle(&mut self) {
+        let next = self.by_pair.iter().find(|(_, seat)| seat.has_work(&self.plugin)).map(|(pair, _)| Arc::clone(pair));
+        if let Some(pair) = next {
+            self.turn(&pair);
+        }
+    }
+
+    pub(super) fn forget(&mut self, pair: &Arc<str>) {
+        self.by_pair.remove(pair);
+        self.recents.forget(pair);
+        self.settle();
+    }
+
+    fn turn(&mut self, pair: &Arc<str>) {
+        let Some(seat) = self.by_pair.get_mut(pair) else { return };
+        if let Err(why) = seat.turn(&self.plugin, &self.recents, self.forced) {
+            // The version before goes on, and has back what it had given away: the same way.
+            if let Some((before, report)) = self.before.take() {
+                let _ = report.send(Err(why));
+                self.plugin = before;
+                self.by_pair.values_mut().for_each(|seat| seat.successor = None);
+                if self.by_pair.values().any(|seat| !seat.is(&self.plugin)) {
+                    // Nobody asks how going back went: the version was at work a moment ago.
+                    self.before = Some((Arc::clone(&self.plugin), mpsc::channel().0));
+                    self.forced = true;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Tells the end of an exchange when every seat has the new version.
+    fn settle(&mut self) {
+        if self.before.is_some()
+            && self.by_pair.values().all(|seat| seat.is(&self.plugin))
+            && let Some((_, report)) = self.before.take()
+        {
+            let _ = report.send(Ok(()));
+        }
+    }
+}
+
+impl Seat {
+    fn is(&self, plugin: &Arc<Plugin>) -> bool {
+        Arc::ptr_eq(self.analyst.plugin(), plugin)
+    }
+
+    fn has_work(&self, plugin: &Arc<Plugin>) -> bool {
+        !self.is(plugin) && self.successor.as_ref().is_none_or(|successor| !successor.past.is_empty() || successor.may_take_over(self.warm))
+    }
+
+    /// One step towards another version.
+    fn turn(&mut self, plugin: &Arc<Plugin>, recents: &Recents, forced: bool) -> Result<(), String> {
+        if self.is(plugin) {
+            return Ok(());
+        }
+        let Some(successor) = &mut self.successor else {
+            let (analyst, restored) = match self.analyst.hand_over(plugin) {
+                Ok(handed) => handed,
+                // It opens itself with the next book, or says why it can't.
+                Err(_) if forced => {
+                    (Analyst::new(Arc::clone(plugin), Arc::clone(&self.instrument), plugin.parameters_of(&self.instrument.id)), true)
+                }
+                Err(why) => return Err(why),
+            };
+            if restored {
+                self.analyst = analyst;
+            } else {
+                let past = recents.of(&self.instrument.id);
+                self.successor = Some(Successor { analyst, past, until: Instant::now() + WARM_WITHIN, warming: true });
+            }
+            return Ok(());
+        };
+        for _ in 0..AT_ONCE {
+            let Some(past) = successor.past.pop_front() else { break };
+            match successor.see(&past) {
+                Ok(()) => {}
+                Err(_) if forced => {
+                    successor.past.clear();
+                    successor.warming = false;
+                }
+                Err(why) => return Err(why),
+            }
+        }
+        if successor.past.is_empty()
+            && successor.may_take_over(self.warm)
+            && let Some(successor) = self.successor.take()
+        {
+            self.analyst = successor.analyst;
+        }
+        Ok(())
+    }
+}
+
+impl Successor {
+    fn may_take_over(&self, warm: bool) -> bool {
+        !self.warming || !warm || Instant::now() >= self.until
+    }
+
+    fn see(&mut self, past: &Past) -> Result<(), String> {
+        let (arrival, deadline) = (Arrival::now(), self.analyst.plugin().budget.deadline);
+        let call = Call { book: &past.book, arrival, skipped: 0, restarted: past.restarted, deadline };
+        match self.analyst.analyze(call).map(|reading| reading.outcome) {
+            Some(Outcome::Fault(reason)) => Err(format!("{}: {}: {}", self.analyst.pair(), reason.code, reason.detail)),
+            outcome => {
+                self.warming = matches!(outcome, Some(Outcome::Warming(_)) | None);
+                Ok(())
+            }
+        }
+    }
+}
