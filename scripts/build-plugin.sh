@@ -25,8 +25,8 @@ build_rust() {
     (cd "$ROOT" && cargo build --quiet "${CARGO_FLAGS[@]}" --profile "$profile" -p leadline-componentize)
     say "building $name for $WASM_TARGET ($WASM_KIND)"
     cargo_home="${CARGO_HOME:-$HOME/.cargo}"
-    encoded="$(printf '%s\x1f' -C target-feature=+simd128 "--remap-path-prefix=$ROOT=leadline" "--remap-path-prefix=$folder=$name" \
-        "--remap-path-prefix=$cargo_home=cargo")"
+    # The flags of build-plugins.sh, word for word: others would compile the SDK once more for each project.
+    encoded="$(printf '%s\x1f' -C target-feature=+simd128 "--remap-path-prefix=$ROOT=leadline" "--remap-path-prefix=$cargo_home=cargo")"
     # The same folder as the shipped plugins', so that the SDK is compiled once.
     (cd "$folder" && env -u RUSTFLAGS "${WASM_ENV[@]}" "CARGO_TARGET_DIR=$TARGET/wasm" "CARGO_ENCODED_RUSTFLAGS=${encoded%$'\x1f'}" \
         "$WASM_CARGO" build --quiet "${WASM_CARGO_ARGS[@]}" --target "$WASM_TARGET" --profile plugin --lib)
