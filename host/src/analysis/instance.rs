@@ -17,8 +17,9 @@ use super::watchdog::Watch;
 const LOG_LINES: u32 = 8;
 /// Longest log line kept, bytes.
 const LOG_LINE: usize = 1000;
-/// Tables an instance may have.
-const TABLES: usize = 16;
+/// Core instances a component may consist of, and their tables: a Python plugin has its interpreter's libraries as instances of their own.
+const INSTANCES: usize = 128;
+const TABLES: usize = 64;
 /// Bytes of a description, as the host holds it.
 const DESCRIPTION: usize = 1 << 20;
 /// Bytes of a saved state.
@@ -95,7 +96,7 @@ impl ResourceLimiter for HostState {
     }
 
     fn instances(&self) -> usize {
-        32
+        INSTANCES
     }
 
     fn tables(&self) -> usize {

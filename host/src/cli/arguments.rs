@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::plugin;
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
 /// The command line.
@@ -59,6 +60,7 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_FUEL"))
                 .arg(setting("PLUGIN_MEMORY_MB")),
         )
+        .subcommand(plugin::arguments::command())
 }
 
 fn demo() -> Command {
@@ -249,7 +251,7 @@ fn files(help: &'static str) -> Arg {
     Arg::new("files").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help(help)
 }
 
-fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+pub(super) fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).help(help)
 }
 
@@ -262,7 +264,7 @@ fn with_settings(command: Command) -> Command {
 }
 
 /// The flag of a setting. It has no default here: a flag that isn't given must not beat the environment.
-fn setting(name: &'static str) -> Arg {
+pub(super) fn setting(name: &'static str) -> Arg {
     let arg = Arg::new(name).long(source::flag(name));
     match SETTINGS.iter().find(|setting| setting.name == name) {
         Some(setting) => {

@@ -1,0 +1,97 @@
+//! What can be said to `leadline plugin`.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Command, value_parser};
+
+use crate::cli::arguments::{path, setting};
+
+/// The command with its own commands.
+pub(in crate::cli) fn command() -> Command {
+    Command::new("plugin")
+        .about("Write plugins: begin one, build, check and measure it")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(new())
+        .subcommand(build())
+        .subcommand(check())
+        .subcommand(bench())
+}
+
+fn new() -> Command {
+    Command::new("new")
+        .about("Begin a plugin: its algorithm, a test, a README")
+        .arg(Arg::new("name").value_name("NAME").required(true).help("Its name: a-z, 0-9 and _"))
+        .arg(
+            Arg::new("lang")
+                .long("lang")
+                .value_name("LANGUAGE")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(["rust", "python"]))
+                .help("Rust: fastest, whole SDK; Python: shortest, about a millisecond a book"),
+        )
+        .arg(path("dir", "DIR", "Folder of the project [default: NAME]"))
+}
+
+fn build() -> Command {
+    Command::new("build")
+        .about("Build a plugin's component from its folder, and load it once")
+        .long_about(
+            "Builds a plugin's component from its folder, and loads it once. A Cargo project is built for wasm32-unknown-unknown, with the target \
+             that is installed, or added by rustup, or Debian's; a Python module by componentize-py, which is installed once into .cache of the \
+             checkout. LEADLINE_HOME names the checkout, where it isn't the one that this program was built from.",
+        )
+        .arg(Arg::new("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help("The plugin's folder [default: this one]"))
+        .arg(path("out", "PATH", "Folder or *.wasm file of the component [default: the plugin's folder]"))
+        .arg(setting("PLUGIN_CACHE_DIR"))
+}
+
+fn check() -> Command {
+    budget(
+        Command::new("check")
+            .about("Check that a component keeps the contract, its limits, and its promises")
+            .long_about(
+                "Checks a component: contract and imports, description, limits, the same answer twice, state handed over in the middle, and every \
+                 kind of bad book. Each check is a line: ok, hint (worth a look, no fault) or failed. Exit code 0: none failed; 1: one failed; \
+                 2: a file can't be read.",
+            )
+            .arg(component())
+            .arg(path("replay", "RECORDING", "Try it on the books of a recording instead of generated ones"))
+            .arg(count("400", "Books of the first pair; other pairs get a tenth"))
+            .arg(
+                Arg::new("format")
+                    .long("format")
+                    .value_name("FORMAT")
+                    .default_value("table")
+                    .value_parser(PossibleValuesParser::new(["table", "json"]))
+                    .help("table: a line a check; json: one document"),
+            ),
+    )
+}
+
+fn bench() -> Command {
+    budget(
+        Command::new("bench")
+            .about("Measure a component: time and fuel of a book, and how far they are from their limits")
+            .arg(component())
+            .arg(path("replay", "RECORDING", "Measure on the books of a recording instead of generated ones"))
+            .arg(count("1000", "Books of each pair, at most")),
+    )
+}
+
+fn component() -> Arg {
+    Arg::new("file").value_name("FILE.wasm").required(true).value_parser(value_parser!(PathBuf)).help("The component")
+}
+
+fn count(default: &'static str, help: &'static str) -> Arg {
+    Arg::new("books").long("books").value_name("N").default_value(default).value_parser(value_parser!(u64).range(20..=100_000)).help(help)
+}
+
+/// The limits that the host would set.
+fn budget(command: Command) -> Command {
+    command.next_help_heading("Limits (also as environment variables)").args(
+        ["PLUGIN_FUEL", "PLUGIN_DEADLINE_MS", "PLUGIN_MEMORY_MB", "PLUGIN_ANSWER_KB", "PLUGIN_TABLE_ENTRIES", "PLUGIN_CACHE_DIR"]
+            .map(setting),
+    )
+}

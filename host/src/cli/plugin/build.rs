@@ -1,0 +1,35 @@
+//! `leadline plugin build`: a project's component, by the same script and toolchain as the shipped plugins.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use clap::ArgMatches;
+
+use super::checkout;
+use crate::analysis::{Engine, Plugin};
+use crate::cli::arguments::settings;
+
+pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let settings = settings(matches)?;
+    let given = matches.get_one::<PathBuf>("dir").cloned().unwrap_or_else(|| PathBuf::from("."));
+    let folder = given.canonicalize().with_context(|| format!("read {}", given.display()))?;
+    let Some(name) = folder.file_name().map(Path::new) else { bail!("{}: this folder has no name", folder.display()) };
+    let file = match matches.get_one::<PathBuf>("out") {
+        Some(out) if out.extension().is_some_and(|extension| extension == "wasm") => out.clone(),
+        Some(out) => out.join(name.with_extension("wasm")),
+        None => folder.join(name.with_extension("wasm")),
+    };
+    let script = checkout::find()?.join("scripts/build-plugin.sh");
+    // What the compiler says goes to standard error as it comes.
+    let status = Command::new("bash").arg(&script).arg(&folder).arg(&file).status().with_context(|| format!("run {}", script.display()))?;
+    if !status.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
+    let plugin = Plugin::load(&engine, &file, settings.plugins.budget)?;
+    let size = std::fs::metadata(&file)?.len() / 1024;
+    writeln!(io::stdout(), "{}: {} {}, {size} KB; imports nothing but the host's log", file.display(), plugin.name, plugin.version)?;
+    Ok(ExitCode::SUCCESS)
+}

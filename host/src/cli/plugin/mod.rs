@@ -1,0 +1,36 @@
+//! `leadline plugin ...`: what an author of plugins does, without a running host.
+//!
+//! # Layout
+//!
+//! - [`arguments`]: what can be said on the command line.
+//! - [`new`]: `leadline plugin new`, a project to start from.
+//! - [`build`]: `leadline plugin build`, its component.
+//! - [`checkout`]: where the SDKs and the scripts are.
+//! - [`books`]: the books that plugins are tried on: generated, recorded, or bad in a way that has a name.
+//! - [`trial`]: a plugin run on books, its readings and what they cost; the only part here that calls plugins.
+//! - [`check`]: `leadline plugin check`, every property that a plugin must keep, each a line.
+//! - [`bench`]: `leadline plugin bench`, time and fuel against their budgets.
+
+pub(super) mod arguments;
+mod bench;
+mod books;
+mod build;
+mod check;
+mod checkout;
+mod new;
+mod trial;
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    match matches.subcommand() {
+        Some(("new", matches)) => new::main(matches),
+        Some(("build", matches)) => build::main(matches),
+        Some(("check", matches)) => check::main(matches),
+        Some(("bench", matches)) => bench::main(matches),
+        // clap asks for a command, and knows no other.
+        _ => Ok(ExitCode::from(2)),
+    }
+}
