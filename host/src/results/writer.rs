@@ -29,7 +29,7 @@ enum Place {
 impl Place {
     fn key(&self) -> String {
         match self {
-            Self::Reading(pair, _) => keys::analysis(pair),
+            Self::Reading(pair, _) | Self::Clear(pair, _) => keys::analysis(pair),
             Self::Hash(key) => key.clone(),
             Self::Lifetime(pair) => keys::feed(pair),
         }
