@@ -117,13 +117,7 @@ impl Host {
         let (dir, budget, loading) = (settings.plugins.dir.clone(), settings.plugins.budget, engine.clone());
         let (sheet, plugins) = tokio::task::spawn_blocking(move || load(&loading, &dir, budget)).await.map_err(std::io::Error::other)??;
         for plugin in &plugins {
-            tracing::info!(
-                plugin = &*plugin.name,
-                version = &*plugin.version,
-                lane = plugin.lane.as_str(),
-                "plugin loaded: {}",
-                plugin.summary
-            );
+            plugin.tell_loaded();
         }
         let link = || Link::new(&settings.redis);
         match link()?.wait(stop).await {

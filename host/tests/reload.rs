@@ -13,34 +13,13 @@ use leadline_host::analysis::{
 };
 use leadline_host::clock::Arrival;
 use leadline_host::host::Host;
-use leadline_market::{Book, Columns, Continuity, Instrument, Trust, infer};
+use leadline_market::{Book, Instrument, infer};
 use support::{DEADLINE, Redis, components, settings, until};
 use tokio_util::sync::CancellationToken;
 
 /// A book of 100 levels a side whose sizes change from second to second.
 fn book(second: u64) -> Arc<Book> {
-    let mut dice = second.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut side = |sign: f64| Columns {
-        prices: (1..=100).map(|i| 10_000.0 + sign * f64::from(i)).collect(),
-        sizes: (1..=100)
-            .map(|_| {
-                dice ^= dice << 13;
-                dice ^= dice >> 7;
-                dice ^= dice << 17;
-                1.0 + (dice % 100) as f64 / 10.0
-            })
-            .collect(),
-        orders: vec![1; 100],
-    };
-    Arc::new(Book {
-        time_ms: 1_700_000_000_000 + second * 1000,
-        sequence: i64::try_from(second).ok(),
-        trust: Trust::Chain,
-        continuity: if second == 0 { Continuity::Restarted } else { Continuity::Continued },
-        crossed: false,
-        bids: side(-1.0),
-        asks: side(1.0),
-    })
+    Arc::new(support::books::changing(second, 100))
 }
 
 fn load(engine: &Engine, folder: &str, name: &str) -> Arc<Plugin> {

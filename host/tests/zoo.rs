@@ -11,35 +11,14 @@ use leadline_host::analysis::{
     Analyst, Budget, Call, Crew, Engine, HealthState, Outcome, Patience, Plugin, PluginError, Reading, Sink, load_folder,
 };
 use leadline_host::clock::Arrival;
-use leadline_market::{Book, Columns, Continuity, Instrument, Trust, infer};
+use leadline_market::{Book, Instrument, infer};
 use support::{DEADLINE, components};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
 /// A book of 400 levels a side whose sizes change from second to second.
 fn book(second: u64) -> Book {
-    let mut dice = second.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut side = |sign: f64| Columns {
-        prices: (1..=400).map(|i| 10_000.0 + sign * f64::from(i)).collect(),
-        sizes: (1..=400)
-            .map(|_| {
-                dice ^= dice << 13;
-                dice ^= dice >> 7;
-                dice ^= dice << 17;
-                1.0 + (dice % 100) as f64 / 10.0
-            })
-            .collect(),
-        orders: vec![1; 400],
-    };
-    Book {
-        time_ms: 1_700_000_000_000 + second * 1000,
-        sequence: i64::try_from(second).ok(),
-        trust: Trust::Chain,
-        continuity: if second == 0 { Continuity::Restarted } else { Continuity::Continued },
-        crossed: false,
-        bids: side(-1.0),
-        asks: side(1.0),
-    }
+    support::books::changing(second, 400)
 }
 
 fn call(book: &Book) -> Call<'_> {

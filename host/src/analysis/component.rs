@@ -89,6 +89,11 @@ impl LaneKind {
 }
 
 impl Plugin {
+    /// Says in the log that it is at work.
+    pub(crate) fn tell_loaded(&self) {
+        tracing::info!(plugin = &*self.name, version = &*self.version, lane = self.lane.as_str(), "plugin loaded: {}", self.summary);
+    }
+
     /// Reads, checks and compiles a component file and asks it to describe itself.
     ///
     /// # Errors

@@ -333,13 +333,7 @@ impl Keeper {
             return Ok(());
         }
         self.crew.add(&plugin).map_err(|error| ("start", format!("start {}: {error}", path.display())))?;
-        tracing::info!(
-            plugin = &*plugin.name,
-            version = &*plugin.version,
-            lane = plugin.lane.as_str(),
-            "plugin loaded: {}",
-            plugin.summary
-        );
+        plugin.tell_loaded();
         *file = File { acted: file.acted, seen: file.seen, entry: entry.clone(), plugin: Some(plugin), ..File::new() };
         Ok(())
     }

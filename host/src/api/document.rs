@@ -1,7 +1,6 @@
 //! The state of the host as one JSON document, for the page.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use serde::Serialize;
 
@@ -89,8 +88,8 @@ impl Document {
     /// The state now.
     #[must_use]
     pub fn now(monitor: &Monitor, desks: &Desks<MemoryDesk>, feed: &str) -> Self {
-        let clock = *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let clock = monitor.exchange_clock();
+        let not_run = monitor.not_run();
         Self {
             program: "leadline",
             version: env!("CARGO_PKG_VERSION"),

@@ -4,8 +4,8 @@
 //! What isn't known has no sample: nothing is not zero.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
@@ -59,7 +59,7 @@ impl fmt::Debug for Host {
 
 impl Collector for Host {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let clock = self.monitor.exchange_clock();
         let pairs: Vec<PairSample> = self.monitor.board.pairs().iter().map(|cell| PairSample::of(cell, clock)).collect();
         let mut sheet = Sheet { encoder };
         self.host(&mut sheet, clock)?;
@@ -135,7 +135,7 @@ impl Host {
         sheet.one("pairs", "Pairs that run", None, Some(monitor.board.pairs().len() as f64))?;
         sheet.one("pairs_verified", "Pairs whose books are verified now: live or suspect", None, Some(monitor.board.live() as f64))?;
         let (left_out, refused) = {
-            let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner);
+            let not_run = monitor.not_run();
             (not_run.left_out.len() as f64, not_run.refused.len() as f64)
         };
         sheet.one("pairs_left_out", "Wanted pairs over the limit", None, Some(left_out))?;

@@ -1,6 +1,6 @@
 //! The exchange's clock against this host's, asked now and then: whether exchange-to-host delays mean something.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -19,23 +19,20 @@ pub async fn run(rest: Rest, monitor: Arc<Monitor>, stop: CancellationToken) {
             asked = rest.clock() => asked,
             () = stop.cancelled() => return,
         };
-        let known = match asked {
+        let wait = match asked {
             Ok(offset) => {
                 if !offset.agrees() {
                     tracing::debug!(offset_ms = offset.offset_ms, "the exchange's clock and this host's differ");
                 }
-                Some(offset)
+                monitor.set_exchange_clock(offset);
+                EVERY
             }
             Err(RestError::NotAsked) => return,
             Err(error) => {
                 tracing::debug!("the exchange's clock isn't known: {error}");
-                None
+                AGAIN
             }
         };
-        let wait = if known.is_some() { EVERY } else { AGAIN };
-        if known.is_some() {
-            *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner) = known;
-        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => return,

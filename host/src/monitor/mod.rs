@@ -16,8 +16,8 @@ pub mod figures;
 pub mod latency;
 pub mod publish;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
@@ -63,9 +63,9 @@ pub struct Monitor {
     /// Connections to the exchange that are open now.
     pub connections: AtomicU64,
     /// The exchange's clock against this host's, once it was asked.
-    pub exchange_clock: Mutex<Option<ClockOffset>>,
+    exchange_clock: Mutex<Option<ClockOffset>>,
     /// Wanted pairs over the limit, and members of the Set that are no instrument's name.
-    pub not_run: Mutex<NotRun>,
+    not_run: Mutex<NotRun>,
     /// When the wanted pairs were last read, milliseconds since 1970; 0: not yet.
     pub last_config_check_ms: AtomicU64,
     /// Bytes that Redis uses, as it said last; 0: it hasn't.
@@ -91,6 +91,26 @@ impl Monitor {
 }
 
 impl Monitor {
+    /// The exchange's clock against this host's, once it was asked.
+    pub fn exchange_clock(&self) -> Option<ClockOffset> {
+        *self.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The exchange said what time it is.
+    pub fn set_exchange_clock(&self, offset: ClockOffset) {
+        *self.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset);
+    }
+
+    /// What the wanted Set asks for and doesn't get.
+    pub fn not_run(&self) -> NotRun {
+        self.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The wanted Set was read.
+    pub fn set_not_run(&self, not_run: NotRun) {
+        *self.not_run.lock().unwrap_or_else(PoisonError::into_inner) = not_run;
+    }
+
     /// Bytes that Redis uses, as it said last.
     pub fn redis_memory(&self) -> Option<u64> {
         Some(self.redis_memory.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)

@@ -1,7 +1,7 @@
 //! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,8 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let ms = |us: u64| format!("{:.3}", us as f64 / 1000.0);
     let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
     let number = |n: u64| n.to_string();
-    let not_run = monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let offset = *monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+    let not_run = monitor.not_run();
+    let offset = monitor.exchange_clock();
     vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
         ("active_pairs", monitor.board.live().to_string()),

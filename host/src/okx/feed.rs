@@ -119,12 +119,17 @@ impl PairFeed {
         let verified = status.state.is_verified();
         drop(status);
         if !verified {
-            self.valid_since = Some(Instant::now());
-            self.enter(PairState::Live);
+            self.live();
         } else if self.attempt > 0 && self.valid_since.is_some_and(|since| since.elapsed() >= self.healthy) {
             self.attempt = 0;
         }
         Fate::Valid
+    }
+
+    /// The book is valid from now on.
+    fn live(&mut self) {
+        self.valid_since = Some(Instant::now());
+        self.enter(PairState::Live);
     }
 
     fn count(&self, frame: &BookFrame, bytes: &[u8], arrival: Arrival) {
@@ -157,42 +162,22 @@ impl PairFeed {
     /// Goes on from another stream that has met this one, or takes its place.
     pub(super) fn adopt(&mut self, join: Join, comparison: &Comparison, why: &str) -> Fate {
         let (snapshot, seen, held) = join.into_parts();
-        {
-            let mut status = self.cell.status();
-            status.joins += 1;
-            match comparison {
-                Comparison::Equal => {
-                    status.audits += 1;
-                    status.audited_ms = Some(clock::unix_ms());
-                }
-                Comparison::Different(_) => {
-                    status.audits += 1;
-                    status.drift += 1;
-                    status.audited_ms = Some(clock::unix_ms());
-                }
-                Comparison::Unaudited(_) => {}
-            }
-        }
-        self.monitor.counters.joins.add(1);
-        let silent =
-            matches!(comparison, Comparison::Unaudited(_)) && self.tracked.is_valid() && snapshot.sequence != self.tracked.sequence();
-        if silent {
-            // Between the old stream's last frame and the new one's first the book wasn't up to date, whatever its state said.
-            let mut status = self.cell.status();
-            status.gaps += 1;
-            self.monitor.counters.gaps.add(1);
-            if let Some(last) = status.last_frame {
-                status.figures.interrupted(last);
-            }
+        let counters = &self.monitor.counters;
+        let mut status = self.cell.status();
+        status.joins += 1;
+        counters.joins.add(1);
+        if !matches!(comparison, Comparison::Unaudited(_)) {
+            status.audits += 1;
+            status.audited_ms = Some(clock::unix_ms());
+            counters.audits.add(1);
         }
         match comparison {
             Comparison::Equal => {
-                self.monitor.counters.audits.add(1);
                 tracing::debug!(pair = &*self.pair, sequence = self.tracked.sequence(), why, "joined: the kept book equals the exchange's");
             }
             Comparison::Different(difference) => {
-                self.monitor.counters.audits.add(1);
-                self.monitor.counters.drift.add(1);
+                status.drift += 1;
+                counters.drift.add(1);
                 tracing::error!(
                     pair = &*self.pair,
                     levels = difference.levels,
@@ -202,8 +187,17 @@ impl PairFeed {
             }
             Comparison::Unaudited(reason) => {
                 tracing::info!(pair = &*self.pair, why, "the new connection takes over without a comparison: {reason}");
+                if self.tracked.is_valid() && snapshot.sequence != self.tracked.sequence() {
+                    // Between the old stream's last frame and the new one's first the book wasn't up to date, whatever its state said.
+                    status.gaps += 1;
+                    counters.gaps.add(1);
+                    if let Some(last) = status.last_frame {
+                        status.figures.interrupted(last);
+                    }
+                }
             }
         }
+        drop(status);
         let mut fate = Fate::Valid;
         let replaces = !matches!(comparison, Comparison::Equal);
         if replaces || self.outlet.keeps_snapshots() {
@@ -229,8 +223,7 @@ impl PairFeed {
                 self.outlet.change(&Change { tracked: &self.tracked, applied: &applied, frame: snapshot, arrival });
                 let verified = self.cell.status().state.is_verified();
                 if !verified {
-                    self.valid_since = Some(Instant::now());
-                    self.enter(PairState::Live);
+                    self.live();
                 }
                 Fate::Valid
             }

@@ -1,6 +1,6 @@
 //! One pair from the wish to the goodbye: its instrument looked up and read again, its place on a line taken and given up.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadline_market::{Instrument, State};
@@ -219,7 +219,7 @@ impl Minder {
 
     fn enter(&self, state: PairState) {
         self.cell.enter(state);
-        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let clock = self.monitor.exchange_clock();
         self.writer.hash(keys::feed(&self.pair), self.cell.status().fields(&self.pair, clock));
     }
 }

@@ -60,7 +60,7 @@ impl Outlet for Publisher {
     }
 
     fn state(&mut self, status: &PairStatus) {
-        let clock = *self.monitor.exchange_clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let clock = self.monitor.exchange_clock();
         self.writer.hash(keys::feed(&self.pair), status.fields(&self.pair, clock));
     }
 

@@ -1,8 +1,8 @@
 //! The pairs that run: the wanted Set is read when it changes and now and then, pairs are stopped and started to match it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -213,8 +213,7 @@ impl Roster {
         } else if wanted.pairs.is_empty() && !told.wanted.pairs.is_empty() {
             tracing::warn!(key, "the Set of wanted pairs was emptied or deleted: all pairs stop\nhint: redis-cli SADD {key} BTC-USDT");
         }
-        let mut not_run = self.monitor.not_run.lock().unwrap_or_else(PoisonError::into_inner);
-        *not_run = NotRun { left_out: wanted.left_out.clone(), refused: wanted.refused.clone() };
+        self.monitor.set_not_run(NotRun { left_out: wanted.left_out.clone(), refused: wanted.refused.clone() });
     }
 
     fn start(&self, name: &str) -> Running {

@@ -8,6 +8,7 @@
     reason = "test code, and each test uses a part of it"
 )]
 
+pub mod books;
 pub mod exchange;
 pub mod listener;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Leaving, Line, TRIES};
+use super::{Leaving, Line, TRIES, connection};
 use crate::okx::connection::{Operation, Unsent};
 use crate::okx::member::Slot;
 use crate::okx::subscription::Subscription;
@@ -23,17 +23,15 @@ impl Line {
         }
     }
 
-    pub(super) async fn ask_for_due(&mut self, slot: Slot) -> Result<(), String> {
+    async fn ask_for_due(&mut self, slot: Slot) -> Result<(), String> {
         let now = Instant::now();
         let context = Arc::clone(&self.context);
         let (pace, channel) = (&context.pace, context.channel.as_str());
-        self.overdue(slot, now)?;
-        let Some(connection) = (match slot {
-            Slot::Current => self.current.as_mut(),
-            Slot::Spare => self.spare.as_mut().map(|spare| &mut spare.connection),
-        }) else {
+        if connection(slot, &mut self.current, &mut self.spare).is_none() {
             return Ok(());
-        };
+        }
+        self.overdue(slot, now)?;
+        let Some(connection) = connection(slot, &mut self.current, &mut self.spare) else { return Ok(()) };
         if slot == Slot::Current {
             for gone in &mut self.leaving {
                 if now >= gone.until && gone.tries < UNSUBSCRIBE_TRIES {
@@ -99,7 +97,7 @@ impl Line {
     }
 
     /// Answers that didn't come: asked again, and after the last try refused, or the connection given up.
-    pub(super) fn overdue(&mut self, slot: Slot, now: Instant) -> Result<(), String> {
+    fn overdue(&mut self, slot: Slot, now: Instant) -> Result<(), String> {
         let others = self.members.values_mut().filter_map(|member| member.on(slot).copied()).any(|one| one == Subscription::Streaming);
         let refused_until = now + self.context.pace.refused;
         for member in self.members.values_mut() {

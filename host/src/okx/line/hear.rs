@@ -7,7 +7,7 @@ use leadline_market::{Message, WireError};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use super::Line;
+use super::{Line, connection};
 use crate::clock::Arrival;
 use crate::okx::closing;
 use crate::okx::member::{Member, Slot};
@@ -38,12 +38,9 @@ impl Line {
     pub(super) async fn message(&mut self, slot: Slot, message: Option<Result<tungstenite::Message, tungstenite::Error>>) {
         let arrival = Arrival::now();
         let now = Instant::now();
-        match slot {
-            Slot::Current => self.current.as_mut(),
-            Slot::Spare => self.spare.as_mut().map(|spare| &mut spare.connection),
+        if let Some(connection) = connection(slot, &mut self.current, &mut self.spare) {
+            connection.alive(now);
         }
-        .into_iter()
-        .for_each(|connection| connection.alive(now));
         match message {
             Some(Ok(message @ (tungstenite::Message::Text(_) | tungstenite::Message::Binary(_)))) => {
                 self.text(slot, &message.into_data(), arrival);
@@ -180,11 +177,7 @@ impl Line {
         let names = pairs.iter().map(|pair| &**pair).collect::<Vec<_>>().join(",");
         tracing::warn!(pairs = names, code = error.code, "the exchange says: {}", error.msg);
         if error.code == TOO_FREQUENT {
-            let connection = match slot {
-                Slot::Current => self.current.as_mut(),
-                Slot::Spare => self.spare.as_mut().map(|spare| &mut spare.connection),
-            };
-            let Some(at) = connection.map(|connection| connection.quiet(now)) else { return };
+            let Some(at) = connection(slot, &mut self.current, &mut self.spare).map(|connection| connection.quiet(now)) else { return };
             for pair in pairs {
                 if let Some(subscription) = self.members.get_mut(&pair).and_then(|member| member.on(slot))
                     && let Subscription::Asked { tries, .. } = *subscription

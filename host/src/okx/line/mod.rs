@@ -116,6 +116,14 @@ async fn next(connection: Option<&mut Connection>) -> Option<Result<tungstenite:
     }
 }
 
+/// The connection in a place, of a line whose other fields are in use.
+fn connection<'a>(slot: Slot, current: &'a mut Option<Connection>, spare: &'a mut Option<Spare>) -> Option<&'a mut Connection> {
+    match slot {
+        Slot::Current => current.as_mut(),
+        Slot::Spare => spare.as_mut().map(|spare| &mut spare.connection),
+    }
+}
+
 async fn dialled(dialing: &mut Option<BoxFuture<'static, Result<Socket, String>>>) -> Result<Socket, String> {
     match dialing {
         Some(dialing) => dialing.await,

@@ -82,7 +82,8 @@ impl Line {
     /// Does what is due on joins and pairs; says when something will be.
     pub(super) fn due(&mut self) -> Instant {
         let now = Instant::now();
-        let pace = self.context.pace.clone();
+        let context = Arc::clone(&self.context);
+        let pace = &context.pace;
         if let Some(spare) = &self.spare {
             let (why, over) = (spare.why.clone(), now >= spare.until);
             for member in self.members.values_mut() {
@@ -103,8 +104,8 @@ impl Line {
                 wake = wake.min(time);
             }
         };
-        at(self.current.as_ref().map(|current| current.wake_at(&pace)));
-        at(self.spare.as_ref().map(|spare| spare.connection.wake_at(&pace).min(spare.until)));
+        at(self.current.as_ref().map(|current| current.wake_at(pace)));
+        at(self.spare.as_ref().map(|spare| spare.connection.wake_at(pace).min(spare.until)));
         if self.dialing.is_none() {
             match &self.current {
                 None if !self.members.is_empty() => at(Some(self.dial_at.max(now))),
