@@ -33,7 +33,7 @@ web: ## the page, in web/dist
 
 # `exec`, so that Ctrl-C and a kill reach the program itself and nothing stands in between.
 run: setup build plugins web ## everything on this machine: Redis, exchange, analyses, page
-	@exec "$(TARGET)/release/leadline" demo $(if $(FEED),--feed "$(FEED)") $(if $(REPLAY),--replay "$(REPLAY)") $(ARGS)
+	@$(if $(CARGO_TARGET_DIR),PLUGIN_DIR="$${PLUGIN_DIR:-$(TARGET)/plugins}") exec "$(TARGET)/release/leadline" demo $(if $(FEED),--feed "$(FEED)") $(if $(REPLAY),--replay "$(REPLAY)") $(ARGS)
 
 test: ## everything tested, on a machine that has nothing yet
 	@scripts/test.sh
