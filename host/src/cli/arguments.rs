@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::plugin;
+use super::{evaluate, plugin};
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
 /// The command line.
@@ -60,6 +60,7 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_FUEL"))
                 .arg(setting("PLUGIN_MEMORY_MB")),
         )
+        .subcommand(evaluate::arguments::command())
         .subcommand(plugin::arguments::command())
 }
 

@@ -10,12 +10,14 @@
 //! - [`record`]: `leadline record`, the exchange's frames into a folder.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
+//! - [`evaluate`]: `leadline evaluate`, how right the analyses are on labelled markets.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
 mod child;
 mod demo;
+mod evaluate;
 mod plugin;
 mod record;
 mod replay;
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         Some(("record", matches)) => record::main(matches),
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
+        Some(("evaluate", matches)) => evaluate::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
