@@ -7,6 +7,7 @@
 //! - [`board`]: the state of each pair and its newest readings, for the page.
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`look`]: the best levels of a book, copied out only while somebody looks at them.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
@@ -14,6 +15,7 @@ pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
 pub mod latency;
+pub mod look;
 pub mod publish;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
