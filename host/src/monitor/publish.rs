@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
+use crate::pairs::PairState;
 use crate::results::{Link, Writer, keys};
 
 /// Another host that wrote so lately runs.
@@ -69,6 +70,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
+        ("events_dropped", number(counters.events_dropped.get())),
     ]
 }
 
@@ -118,7 +120,16 @@ pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Wr
         if !stopping {
             monitor.set_redis_memory(redis_memory(&link).await);
         }
-        writer.hash(keys::MONITORING.to_owned(), fields(&monitor, &desks));
+        for cell in monitor.board.pairs() {
+            // A pair without a connection has nobody else who writes this each second.
+            let status = cell.status();
+            if matches!(status.state, PairState::Refused { .. }) {
+                writer.hash(keys::feed(&cell.pair), status.fields(&cell.pair, monitor.exchange_clock()));
+            }
+        }
+        let figures = fields(&monitor, &desks);
+        monitor.figures(&figures);
+        writer.hash(keys::MONITORING.to_owned(), figures);
         if stopping {
             return;
         }
