@@ -100,6 +100,9 @@ pub struct Alert {
     /// The instrument; none where it isn't about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<Arc<str>>,
+    /// The plugin; none where it isn't about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Arc<str>>,
     /// A word that stays the same: a notice's code, or the rule's name.
     pub code: String,
     /// Words for a person.
@@ -136,7 +139,7 @@ impl Alert {
     /// What it is about, as a key: at most one alert of a key is active.
     #[must_use]
     pub fn key(&self) -> AlertKey {
-        AlertKey { source: self.source, name: Arc::clone(&self.name), pair: self.pair.clone() }
+        AlertKey { source: self.source, name: Arc::clone(&self.name), pair: self.pair.clone(), plugin: self.plugin.clone() }
     }
 
     /// Whether it is so now.
@@ -155,4 +158,6 @@ pub struct AlertKey {
     pub name: Arc<str>,
     /// The instrument.
     pub pair: Option<Arc<str>>,
+    /// The plugin.
+    pub plugin: Option<Arc<str>>,
 }

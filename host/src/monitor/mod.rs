@@ -8,12 +8,14 @@
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
 //! - [`observer`]: the one place where everything that happens can be seen.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`history_figures`]: what the history says of itself.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
 pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
+pub mod history_figures;
 pub mod latency;
 pub mod observer;
 pub mod publish;
@@ -24,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
+pub use history_figures::{HistoryFigures, HistoryReport};
 pub use latency::Latency;
 pub use observer::{Observer, PluginState};
 
@@ -79,6 +82,8 @@ pub struct Monitor {
     /// Bytes that Redis uses, as it said last; 0: it hasn't.
     redis_memory: AtomicU64,
     redis_away: AtomicBool,
+    /// What the history says of itself.
+    pub history: HistoryFigures,
     /// Fields of each plugin's Hash, as they were last told; bounded by the files of the folder.
     plugins: Mutex<BTreeMap<String, PluginFields>>,
     observers: Observers,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Monitor, latency::Summary};
+use super::{HistoryReport, Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
 use crate::pairs::PairState;
@@ -30,13 +30,14 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let number = |n: u64| n.to_string();
     let not_run = monitor.not_run();
     let offset = monitor.exchange_clock();
+    let history = monitor.history.get();
+    let of_history = |of: fn(&HistoryReport) -> u64| history.as_ref().map_or_else(String::new, |history| of(history).to_string());
     vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
         ("active_pairs", monitor.board.live().to_string()),
         ("avg_processing_latency", monitor.latency.mean_ms().map_or_else(String::new, |ms| format!("{ms:.3}"))),
         ("redis_memory_usage", monitor.redis_memory().map_or_else(String::new, number)),
-        // Nothing is written to InfluxDB by this version: 0 points a second is the truth.
-        ("influxdb_write_rate", "0".to_owned()),
+        ("influxdb_write_rate", history.map_or_else(|| "0".to_owned(), |history| format!("{:.1}", history.write_rate))),
         ("last_config_check", if checked == 0 { String::new() } else { clock::rfc3339(checked) }),
         ("subscription_changes", number(counters.subscription_changes.get())),
         ("pairs_left_out", names(&not_run.left_out)),
@@ -71,6 +72,11 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
         ("events_dropped", number(counters.events_dropped.get())),
+        ("history_queued", of_history(|history| history.queued)),
+        ("history_spooled_bytes", of_history(|history| history.spooled_bytes)),
+        ("history_dropped", of_history(|history| history.dropped)),
+        ("history_refused", of_history(|history| history.refused)),
+        ("history_errors", of_history(|history| history.errors)),
     ]
 }
 
