@@ -31,6 +31,26 @@ pub enum Ending {
     Consumed,
 }
 
+/// How large a wall is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// So many times what its surroundings hold in a bandwidth.
+    Times(f64),
+    /// This share of what its side holds within 100 bps: the measure for books that have giants of their own, whose background is mostly dust.
+    OfSide(f64),
+}
+
+impl Measured {
+    /// As tables name it; shares of a side by their range.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::Times(times) => format!("{times:.0}× the background"),
+            Self::OfSide(_) => "15-30 % of its side".to_owned(),
+        }
+    }
+}
+
 /// One kind of event with its numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event {
@@ -51,8 +71,8 @@ pub enum Event {
         price: f64,
         /// Of this size, base units.
         size: f64,
-        /// Times the background of a bandwidth.
-        multiple: f64,
+        /// Large by this measure.
+        measured: Measured,
         /// Resting orders behind it.
         orders: u32,
         /// How it ends.
@@ -64,6 +84,8 @@ pub enum Event {
         side: Of,
         /// How many.
         walls: usize,
+        /// How large the smallest is.
+        least: Measured,
     },
     /// A level of 20 times the background that comes and goes again and again.
     Flicker {

@@ -43,7 +43,11 @@ pub fn draw(book: &Book, instrument: &Instrument, multiple: f64, dice: &mut Dice
         let tick = instrument.tick_size.to_f64();
         let price = (mid * (1.0 + sign * distance * 1e-4) / tick).round() * tick;
         let notional = multiple * background(book, side, distance)?;
-        let near = levels.prices.iter().zip(&levels.sizes).filter(|level| bps(*level.0) > distance - 2.5 * bandwidth && bps(*level.0) < distance + 2.5 * bandwidth);
+        let near = levels
+            .prices
+            .iter()
+            .zip(&levels.sizes)
+            .filter(|level| bps(*level.0) > distance - 2.5 * bandwidth && bps(*level.0) < distance + 2.5 * bandwidth);
         let largest = near.map(|(price, size)| price * size).fold(0.0, f64::max);
         if largest < 0.5 * notional {
             let orders = if dice.chance(0.5) { 1 } else { 60 };

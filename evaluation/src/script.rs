@@ -2,7 +2,7 @@
 
 use leadline_simulator::market::Dice;
 
-use crate::label::{Ending, Sides};
+use crate::label::{Ending, Measured, Sides};
 use crate::market::Of;
 use crate::market::profile::{EVEN, LIQUID, PROFILES, Profile};
 use crate::seen::Analysis;
@@ -137,8 +137,8 @@ pub struct WallPlan {
     pub side: Of,
     /// From mid, bps.
     pub distance_bps: f64,
-    /// Times the background of a bandwidth.
-    pub multiple: f64,
+    /// How large.
+    pub measured: Measured,
     /// Resting orders.
     pub orders: u32,
     /// How it ends.
@@ -150,12 +150,12 @@ pub type Script = Vec<(u64, Act)>;
 
 /// The script of a market.
 #[must_use]
-pub fn script(scenario: Scenario, seed: u64) -> Script {
+pub fn script(scenario: Scenario, profile: &Profile, seed: u64) -> Script {
     let mut dice = Dice::new(seed, scenario.word());
     match scenario {
         Scenario::Quiet | Scenario::Long => Vec::new(),
         Scenario::Depth => depth(&mut dice),
-        Scenario::Walls => walls(&mut dice),
+        Scenario::Walls => walls(&mut dice, profile.dust_share > 0.0),
         Scenario::Drains => drains(&mut dice),
     }
 }
@@ -230,7 +230,8 @@ fn depth(dice: &mut Dice) -> Script {
     }
 }
 
-fn walls(dice: &mut Dice) -> Script {
+/// `giants`: the book has large levels of its own, beside which walls of one side alone must be large too.
+fn walls(dice: &mut Dice, giants: bool) -> Script {
     let mut script = Script::new();
     let mut at = WARM_UP;
     while at + 300 < Scenario::Walls.seconds() {
@@ -247,9 +248,11 @@ fn walls(dice: &mut Dice) -> Script {
                 }
             }
             for distance_bps in distances {
-                let multiple = if dice.chance(0.7) { 10.0 } else { *[5.0, 20.0].get(usize::from(dice.chance(0.5))).unwrap_or(&5.0) };
+                let times = if dice.chance(0.7) { 10.0 } else { [5.0, 20.0][usize::from(dice.chance(0.5))] };
+                let of_side = 0.15 + 0.15 * dice.unit();
+                let measured = if giants && !both { Measured::OfSide(of_side) } else { Measured::Times(times) };
                 let orders = if dice.chance(0.5) { 1 } else { 40 + dice.exponential(30.0) as u32 };
-                walls.push(WallPlan { side, distance_bps, multiple, orders, ending: Ending::Pulled });
+                walls.push(WallPlan { side, distance_bps, measured, orders, ending: Ending::Pulled });
             }
         }
         if dice.chance(0.6) {
@@ -297,25 +300,23 @@ mod tests {
     #[test]
     fn a_script_depends_on_its_seed_alone_and_is_in_order() {
         for scenario in Scenario::ALL {
-            let once = script(scenario, 7);
-            assert_eq!(once, script(scenario, 7), "{scenario:?}");
+            let once = script(scenario, &EVEN, 7);
+            assert_eq!(once, script(scenario, &EVEN, 7), "{scenario:?}");
             assert!(once.windows(2).all(|pair| pair[0].0 < pair[1].0), "{scenario:?}");
             assert!(once.iter().all(|act| act.0 < scenario.seconds()));
             assert!(matches!(scenario, Scenario::Quiet | Scenario::Long) || once.len() >= 10, "{scenario:?}: {}", once.len());
         }
-        assert_ne!(script(Scenario::Depth, 1), script(Scenario::Depth, 2));
+        assert_ne!(script(Scenario::Depth, &EVEN, 1), script(Scenario::Depth, &EVEN, 2));
     }
 
     #[test]
     fn walls_of_a_side_are_planted_apart_and_at_most_one_is_traded_through() {
         for seed in 0..20 {
-            for (_, act) in script(Scenario::Walls, seed) {
+            for (_, act) in script(Scenario::Walls, &LIQUID, seed) {
                 let Act::Walls { walls, .. } = act else { panic!("only walls here") };
                 assert!(walls.iter().filter(|wall| wall.ending == Ending::Consumed).count() <= 1);
                 for (i, one) in walls.iter().enumerate() {
-                    assert!(
-                        walls[..i].iter().all(|other| other.side != one.side || (other.distance_bps - one.distance_bps).abs() > 4.0)
-                    );
+                    assert!(walls[..i].iter().all(|other| other.side != one.side || (other.distance_bps - one.distance_bps).abs() > 4.0));
                 }
             }
         }

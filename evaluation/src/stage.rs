@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use leadline_market::Book;
 
-use crate::background::{background, bandwidth_bps, mid};
-use crate::label::{Ending, Event, Label, Sides};
+use crate::background::{background, bandwidth_bps, depth, mid};
+use crate::label::{Ending, Event, Label, Measured, Sides};
 use crate::market::profile::Profile;
 use crate::market::{Market, Of, Planted};
 use crate::script::{Act, Scenario, Script, WallPlan, script};
@@ -19,6 +19,8 @@ const ERODED: f64 = 0.45;
 /// With less than this left it is gone, and the price goes on beyond it by so much at least.
 const GONE: f64 = 0.1;
 const BEYOND_BPS: f64 = 6.0;
+/// A side's notional within this distance is what shares of it are taken of, bps.
+const SIDE_BPS: f64 = 100.0;
 /// A level that flickers is this many times the background.
 const FLICKER: f64 = 20.0;
 /// Size of a flickering level in orders.
@@ -96,7 +98,7 @@ impl Stage {
     /// The market of a scenario, profile and seed.
     #[must_use]
     pub fn new(scenario: Scenario, profile: &Profile, seed: u64) -> Self {
-        let mut stage = Self::with(script(scenario, seed), profile, seed, scenario.seconds(), scenario.step_ms());
+        let mut stage = Self::with(script(scenario, profile, seed), profile, seed, scenario.seconds(), scenario.step_ms());
         stage.market.daily = scenario.is_daily();
         stage
     }
@@ -209,19 +211,29 @@ impl Stage {
         let mut planted = Vec::with_capacity(plans.len());
         let sides: Vec<Of> = Of::BOTH.into_iter().filter(|&side| plans.iter().any(|plan| plan.side == side)).collect();
         let lean = match sides[..] {
-            [side] => Some(self.label(Event::Lean { side, walls: plans.len() }, since_ms, u64::MAX)),
+            [side] => {
+                let size = |measured| match measured {
+                    Measured::Times(size) | Measured::OfSide(size) => size,
+                };
+                let least = plans.iter().map(|plan| plan.measured).reduce(|a, b| if size(b) < size(a) { b } else { a });
+                least.map(|least| self.label(Event::Lean { side, walls: plans.len(), least }, since_ms, u64::MAX))
+            }
             _ => None,
         };
         for plan in plans {
-            let Some(background) = background(last, plan.side, plan.distance_bps) else { continue };
+            let notional = match plan.measured {
+                Measured::Times(times) => background(last, plan.side, plan.distance_bps).map(|background| times * background),
+                Measured::OfSide(share) => Some(share * depth(last, plan.side, SIDE_BPS)),
+            };
+            let Some(notional) = notional else { continue };
             let sign = if plan.side == Of::Bid { -1.0 } else { 1.0 };
             let price = mid * (1.0 + sign * plan.distance_bps * 1e-4);
-            let wall = self.market.plant(plan.side, price, plan.multiple * background, plan.orders);
+            let wall = self.market.plant(plan.side, price, notional, plan.orders);
             let event = Event::Wall {
                 side: plan.side,
                 price: wall.price,
                 size: wall.size,
-                multiple: plan.multiple,
+                measured: plan.measured,
                 orders: plan.orders,
                 ending: plan.ending,
             };

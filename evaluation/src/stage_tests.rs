@@ -33,7 +33,7 @@ fn depths(script: Script, profile: &Profile, seconds: u64) -> Vec<[f64; 2]> {
 fn every_book_is_sorted_whole_and_positive_on_every_profile_and_in_every_kind_of_market() {
     for profile in &PROFILES {
         for scenario in Scenario::ALL {
-            let script = script(scenario, 3).into_iter().map(|(at, act)| (at % 400, act)).take(20).collect::<Vec<_>>();
+            let script = script(scenario, profile, 3).into_iter().map(|(at, act)| (at % 400, act)).take(20).collect::<Vec<_>>();
             let mut sequence = 0;
             books(Stage::with(script, profile, 3, 900, scenario.step_ms()), |book, _| {
                 let [bids, asks] = Of::BOTH.map(|side| columns(book, side));
@@ -52,7 +52,8 @@ fn every_book_is_sorted_whole_and_positive_on_every_profile_and_in_every_kind_of
 fn a_market_is_made_of_its_seed_alone() {
     let run = |seed| {
         let mut last = Book::empty();
-        let labels = books(Stage::with(script(Scenario::Depth, seed), &LIQUID, seed, 2_000, 1000), |book, _| last.clone_from(book));
+        let labels =
+            books(Stage::with(script(Scenario::Depth, &LIQUID, seed), &LIQUID, seed, 2_000, 1000), |book, _| last.clone_from(book));
         (last, labels)
     };
     assert_eq!(run(4), run(4));
@@ -62,7 +63,7 @@ fn a_market_is_made_of_its_seed_alone() {
 #[test]
 fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_not_after() {
     let mut seen = 0;
-    let labels = books(Stage::with(script(Scenario::Walls, 2), &EVEN, 2, 6_000, 1000), |book, stage| {
+    let labels = books(Stage::with(script(Scenario::Walls, &EVEN, 2), &EVEN, 2, 6_000, 1000), |book, stage| {
         let levels = |side| {
             let columns = columns(book, side);
             columns.prices.iter().copied().zip(columns.sizes.iter().copied()).collect::<Vec<_>>()
@@ -90,7 +91,7 @@ fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_
 fn price_trades_through_a_consumed_wall_and_is_far_from_a_pulled_one() {
     let mut ends = [0; 2];
     let mut before: Vec<Standing> = Vec::new();
-    books(Stage::with(script(Scenario::Walls, 6), &LIQUID, 6, 9_000, 1000), |book, stage| {
+    books(Stage::with(script(Scenario::Walls, &LIQUID, 6), &LIQUID, 6, 9_000, 1000), |book, stage| {
         let mid = mid(book).unwrap();
         for gone in before.iter().filter(|wall| !stage.standing().iter().any(|other| other.label == wall.label)) {
             let Event::Wall { side, price, ending, .. } = stage.labels()[gone.label].event else { panic!("a wall is a wall") };

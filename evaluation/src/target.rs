@@ -50,7 +50,7 @@ const ROWS: &[Row] = {
         (Liquidity, "no event from the eighth day on", "", "false alarms a day", AtMost(0.1)),
         (LargeOrders, "tendency, both sides alike", "", "neutral", AtLeast(0.95)),
         (LargeOrders, "tendency", "", "twice within 2 s, a day", AtMost(0.0)),
-        (LargeOrders, "walls of one side", "", "named within 10 s", AtLeast(0.95)),
+        (LargeOrders, "walls on one side, each", "", "named within 10 s", AtLeast(0.95)),
     ]
 };
 
@@ -60,7 +60,8 @@ pub fn of(measure: &Measure) -> Option<Target> {
     ROWS.iter()
         .find(|(analysis, begin, end, what, _)| {
             // Numbers of walls stand before the words.
-            let named = measure.of.starts_with(begin) || measure.of.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with(begin);
+            let named =
+                measure.of.starts_with(begin) || measure.of.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with(begin);
             *analysis == measure.analysis && named && measure.of.ends_with(end) && *what == measure.what
         })
         .map(|row| row.4)
@@ -76,7 +77,10 @@ mod tests {
         let of = |analysis, name: &str, what| of(&Measure::new(analysis, name, what, Figure::Rate));
         assert_eq!(of(Analysis::DepthAnomaly, "-50 % in 2 s, one side, liquid", "detected"), Some(Target::AtLeast(0.98)));
         assert_eq!(of(Analysis::DepthAnomaly, "-50 % in 30 s, one side, liquid", "detected"), None);
-        assert_eq!(of(Analysis::LargeOrders, "3 walls of one side, even", "named within 10 s"), Some(Target::AtLeast(0.95)));
+        assert_eq!(
+            of(Analysis::LargeOrders, "3 walls on one side, each 10× the background or more, even", "named within 10 s"),
+            Some(Target::AtLeast(0.95))
+        );
         assert_eq!(of(Analysis::SupportResistance, "wall of 10× the background, liquid", "published"), None);
     }
 }

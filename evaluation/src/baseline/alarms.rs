@@ -45,19 +45,25 @@ impl Watch {
     /// For depth anomaly: 30 % below or above what it was 10 s ago; 4 deviations off the mean of 15 min.
     #[must_use]
     pub fn minutes(rule: Rule) -> Self {
-        Self::new(rule, match rule {
-            Rule::FixedChange => Settings { grid_ms: 1_000, window: 10, least: 10, enter: 0.30, leave: 0.10, weaker: false },
-            Rule::RollingZ => Settings { grid_ms: 1_000, window: 900, least: 300, enter: 4.0, leave: 2.0, weaker: false },
-        })
+        Self::new(
+            rule,
+            match rule {
+                Rule::FixedChange => Settings { grid_ms: 1_000, window: 10, least: 10, enter: 0.30, leave: 0.10, weaker: false },
+                Rule::RollingZ => Settings { grid_ms: 1_000, window: 900, least: 300, enter: 4.0, leave: 2.0, weaker: false },
+            },
+        )
     }
 
     /// For liquidity: 25 % below what it was an hour ago; 3 deviations below the mean of a day.
     #[must_use]
     pub fn hours(rule: Rule) -> Self {
-        Self::new(rule, match rule {
-            Rule::FixedChange => Settings { grid_ms: 60_000, window: 60, least: 60, enter: 0.25, leave: 0.15, weaker: true },
-            Rule::RollingZ => Settings { grid_ms: 60_000, window: 1_440, least: 60, enter: 3.0, leave: 2.0, weaker: true },
-        })
+        Self::new(
+            rule,
+            match rule {
+                Rule::FixedChange => Settings { grid_ms: 60_000, window: 60, least: 60, enter: 0.25, leave: 0.15, weaker: true },
+                Rule::RollingZ => Settings { grid_ms: 60_000, window: 1_440, least: 60, enter: 3.0, leave: 2.0, weaker: true },
+            },
+        )
     }
 
     fn new(rule: Rule, settings: Settings) -> Self {

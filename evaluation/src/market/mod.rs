@@ -128,6 +128,7 @@ impl Market {
         self.walk(seconds);
         for side in &mut self.sides {
             side.churn(seconds, self.pace[1], &self.profile, &mut self.dice);
+            side.even_out(seconds, &self.profile, &mut self.dice);
         }
         self.settle();
     }
@@ -190,7 +191,9 @@ impl Market {
     /// Leaves this share of a planted level's present size; gives what is left, base units.
     pub fn erode(&mut self, planted: &Planted, share: f64) -> f64 {
         let scale = self.profile.size_scale();
-        let Some(standing) = self.planted.iter_mut().find(|other| (other.side, other.key) == (planted.side, planted.key)) else { return 0.0 };
+        let Some(standing) = self.planted.iter_mut().find(|other| (other.side, other.key) == (planted.side, planted.key)) else {
+            return 0.0;
+        };
         standing.size = (standing.size * share * scale).round().max(1.0) / scale;
         let size = standing.size;
         self.sides[planted.side.index()].plant(planted.key, size, 1);

@@ -13,6 +13,11 @@ const DUST_TOUCHED: f64 = 0.3;
 /// Share of new sizes that owe nothing to the old one: the order went, another came.
 const FRESH: f64 = 0.3;
 
+/// Density is looked at in blocks of so many levels, left alone while its logarithm is no further off than this, and else comes back in about this time.
+const BLOCK: usize = 8;
+const USUAL_OFF: f64 = 0.35;
+const EVENS_OUT_S: f64 = 60.0;
+
 /// One level. A key is the price in ticks, negative for asks: the higher, the better on both sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Level {
@@ -57,25 +62,54 @@ impl Side {
         Level { key, quote, orders: orders(quote, dice), kind }
     }
 
+    /// Mean gap between levels at this many ticks from the touch, ticks.
+    fn mean_gap(profile: &Profile, off: i64) -> f64 {
+        let off_bps = off as f64 / (profile.mid * profile.price_scale()) * 1e4;
+        profile.gap * (1.0 + off_bps / profile.widening_bps)
+    }
+
     /// Ticks from one level to the next at this many ticks from the touch.
     fn gap(profile: &Profile, off: i64, dice: &mut Dice) -> i64 {
-        let off_bps = off as f64 / (profile.mid * profile.price_scale()) * 1e4;
-        let mean = profile.gap * (1.0 + off_bps / profile.widening_bps);
+        let mean = Self::mean_gap(profile, off);
         1 + if mean > 1.0 { dice.exponential(mean - 1.0) as i64 } else { 0 }
     }
 
-    /// The best level may now be at `limit`, and is there: what is better goes, what is missing comes. Planted levels must not be better.
+    /// The best level may now be at `limit`, and is there: what is better goes, and the best of the rest, or a new one, goes to the limit. What that
+    /// leaves empty fills in time. Planted levels must not be better.
     pub(super) fn touch_at(&mut self, limit: i64, profile: &Profile, dice: &mut Dice) {
         while self.levels.last().is_some_and(|level| level.key > limit) {
             self.levels.pop();
         }
-        let Some(mut key) = self.levels.last().map(|level| level.key) else {
-            self.levels.push(Self::draw(profile, limit, dice));
-            return;
-        };
-        while key < limit {
-            key = (key + Self::gap(profile, 0, dice)).min(limit);
-            self.levels.push(Self::draw(profile, key, dice));
+        match self.levels.last_mut() {
+            Some(best) if best.key == limit => {}
+            // Nearer than neighbours are: whoever was best follows the price.
+            Some(best) if best.kind != Kind::Planted && ((limit - best.key) as f64) < profile.gap => best.key = limit,
+            _ => self.levels.push(Self::draw(profile, limit, dice)),
+        }
+    }
+
+    /// Where a side is sparser than its profile says levels come, where it is denser they go, within half a minute or so: whatever the price does, the
+    /// density of levels comes back.
+    pub(super) fn even_out(&mut self, seconds: f64, profile: &Profile, dice: &mut Dice) {
+        let Some(best) = self.best() else { return };
+        let mut end = self.levels.len();
+        while end > BLOCK {
+            let begin = end - BLOCK;
+            let (far, near) = (self.levels[begin].key, self.levels[end - 1].key);
+            let mean = Self::mean_gap(profile, best - (far + near) / 2);
+            let off = libm::log((near - far).max(1) as f64 / (mean * (BLOCK - 1) as f64));
+            end = begin + 1;
+            if off.abs() < USUAL_OFF || !dice.chance(1.0 - libm::exp(-off.abs() * BLOCK as f64 * seconds / EVENS_OUT_S)) {
+                continue;
+            }
+            let at = begin + dice.between(1, BLOCK as i64) as usize;
+            let (below, above) = (self.levels[at - 1].key, self.levels[at].key);
+            if off > 0.0 && above - below > 1 {
+                let level = Self::draw(profile, dice.between(below + 1, above), dice);
+                self.levels.insert(at, level);
+            } else if off < 0.0 && at + 1 < self.levels.len() && self.levels[at].kind != Kind::Planted {
+                self.levels.remove(at);
+            }
         }
     }
 

@@ -106,9 +106,19 @@ pub(super) fn liquidity(card: &mut Card, scenario: Scenario, profile: &str, labe
     }
     let begin_ms = ready_ms.max(crate::stage::START_MS + EIGHTH_DAY_MS);
     let (count, quiet_ms) = false_alarms(labels, alarm, begin_ms);
-    part(card, measure(format!("no event from the eighth day on, {profile}"), "false alarms a day", Figure::PerDay), count as f64, quiet_ms as f64 / DAY_MS);
+    part(
+        card,
+        measure(format!("no event from the eighth day on, {profile}"), "false alarms a day", Figure::PerDay),
+        count as f64,
+        quiet_ms as f64 / DAY_MS,
+    );
     let (early, early_ms) = false_alarms_until(labels, alarm, ready_ms, begin_ms);
-    part(card, measure(format!("no event before the eighth day, {profile}"), "false alarms a day", Figure::PerDay), early as f64, early_ms as f64 / DAY_MS);
+    part(
+        card,
+        measure(format!("no event before the eighth day, {profile}"), "false alarms a day", Figure::PerDay),
+        early as f64,
+        early_ms as f64 / DAY_MS,
+    );
 }
 
 fn false_alarms(labels: &[Label], alarm: &Changes<Alarm>, from_ms: u64) -> (usize, u64) {

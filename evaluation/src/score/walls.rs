@@ -28,8 +28,8 @@ fn beside(labels: &[Label], wall: &Label) -> usize {
 pub(super) fn levels(card: &mut Card, scenario: Scenario, profile: &str, labels: &[Label], record: &Record) {
     let measure = |of: String, what, figure| Measure::new(Analysis::SupportResistance, of, what, figure);
     for (label, sighting) in walls(labels, record) {
-        let Event::Wall { multiple, ending, .. } = label.event else { continue };
-        let of = format!("wall of {multiple:.0}× the background, {profile}");
+        let Event::Wall { measured, ending, .. } = label.event else { continue };
+        let of = format!("wall of {}, {profile}", measured.word());
         let share = |part: u32| f64::from(part) / f64::from(sighting.stood);
         trial(card, measure(of.clone(), "among the candidates", Figure::Rate), share(sighting.listed) >= FOUND);
         // Two places a side: of three walls one has none.
@@ -65,8 +65,8 @@ pub(super) fn levels(card: &mut Card, scenario: Scenario, profile: &str, labels:
 pub(super) fn orders(card: &mut Card, profile: &str, labels: &[Label], record: &Record) {
     let measure = |of: String, what, figure| Measure::new(Analysis::LargeOrders, of, what, figure);
     for (label, sighting) in walls(labels, record) {
-        let Event::Wall { multiple, orders, .. } = label.event else { continue };
-        let of = format!("wall of {multiple:.0}× the background, {profile}");
+        let Event::Wall { measured, orders, .. } = label.event else { continue };
+        let of = format!("wall of {}, {profile}", measured.word());
         trial(card, measure(of, "among the large levels", Figure::Rate), f64::from(sighting.listed) >= FOUND * f64::from(sighting.stood));
         if let Some(single) = sighting.single {
             let of = if orders >= STACKED { "wall of many orders" } else { "wall of one order" };
@@ -78,11 +78,12 @@ pub(super) fn orders(card: &mut Card, profile: &str, labels: &[Label], record: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::Measured;
     use crate::market::Of;
     use crate::record::Sighting;
 
     fn wall(ending: Ending) -> Label {
-        let event = Event::Wall { side: Of::Bid, price: 100.0, size: 1.0, multiple: 10.0, orders: 1, ending };
+        let event = Event::Wall { side: Of::Bid, price: 100.0, size: 1.0, measured: Measured::Times(10.0), orders: 1, ending };
         Label { event, begin_ms: 0, full_ms: 1_000, end_ms: 60_000 }
     }
 

@@ -29,7 +29,13 @@ enum Kind {
 pub(super) struct Contestants(pub(super) Vec<Contestant>);
 
 impl Contestants {
-    pub(super) fn load(engine: &Engine, folder: &Path, budget: Budget, against: Option<&str>, analyses: &[Analysis]) -> anyhow::Result<Self> {
+    pub(super) fn load(
+        engine: &Engine,
+        folder: &Path,
+        budget: Budget,
+        against: Option<&str>,
+        analyses: &[Analysis],
+    ) -> anyhow::Result<Self> {
         let own = plugins(engine, folder, &Sheet::read(folder)?, budget, analyses)?;
         let mut all = vec![
             Contestant { name: "plugin".to_owned(), kind: Kind::Plugins(Vec::new()) },
@@ -99,7 +105,9 @@ fn plugins(engine: &Engine, folder: &Path, sheet: &Sheet, budget: Budget, analys
 fn changed(own: &Loaded, text: &str) -> anyhow::Result<Loaded> {
     let mut changed = own.clone();
     for part in text.split(',') {
-        let Some(((plugin, parameter), value)) = part.split_once('=').and_then(|(name, value)| Some((name.trim().split_once('.')?, value.trim()))) else {
+        let Some(((plugin, parameter), value)) =
+            part.split_once('=').and_then(|(name, value)| Some((name.trim().split_once('.')?, value.trim())))
+        else {
             bail!("--against {part}: no folder, no file, and not PLUGIN.PARAMETER=VALUE\n  hint: --against depth_anomaly.back_below=0.5");
         };
         let Some((_, loaded, parameters)) = changed.iter_mut().find(|one| one.0.word() == plugin) else {

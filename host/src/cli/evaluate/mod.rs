@@ -37,7 +37,8 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(matches)?;
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
     let against: Option<&String> = matches.get_one("against");
-    let contestants = Contestants::load(&engine, &settings.plugins.dir, settings.plugins.budget, against.map(String::as_str), &plan.analyses)?;
+    let contestants =
+        Contestants::load(&engine, &settings.plugins.dir, settings.plugins.budget, against.map(String::as_str), &plan.analyses)?;
     let began = Instant::now();
     let mut cards = run::run(&plan, &contestants)?;
     let mut roughness = recorded::generated(&plan);

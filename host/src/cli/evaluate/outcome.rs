@@ -98,7 +98,11 @@ impl Outcome {
             for band in &one.bands {
                 match band {
                     Some(band) => {
-                        let _ = write!(out, " | {:>6.1} {:>5.2} {:>5.2} {:>5.2}", band.reach_bps, band.deviation, band.autocorrelation, band.step);
+                        let _ = write!(
+                            out,
+                            " | {:>6.1} {:>5.2} {:>5.2} {:>5.2}",
+                            band.reach_bps, band.deviation, band.autocorrelation, band.step
+                        );
                     }
                     None => {
                         let _ = write!(out, " | {:>24}", "empty at times");
@@ -136,7 +140,9 @@ fn bound(row: &Row) -> String {
 fn plain(figure: Figure, value: f64) -> String {
     match figure {
         Figure::Rate => format!("{:.1} %", 100.0 * value),
-        Figure::Share | Figure::PerDay | Figure::Median | Figure::P95 => format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+        Figure::Share | Figure::PerDay | Figure::Median | Figure::P95 => {
+            format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     }
 }
 
@@ -145,7 +151,13 @@ fn written(figure: Figure, estimate: Estimate) -> String {
     let scale = if figure == Figure::Rate { 100.0 } else { 1.0 };
     let short = |value: f64| {
         let value = scale * value;
-        let text = if value.abs() >= 100.0 { format!("{value:.0}") } else if scale > 1.0 { format!("{value:.1}") } else { format!("{value:.2}") };
+        let text = if value.abs() >= 100.0 {
+            format!("{value:.0}")
+        } else if scale > 1.0 {
+            format!("{value:.1}")
+        } else {
+            format!("{value:.2}")
+        };
         if text.starts_with('-') && text.trim_start_matches(['-', '0', '.']).is_empty() { text[1..].to_owned() } else { text }
     };
     let head = if scale > 1.0 { format!("{} %", short(value)) } else { short(value) };

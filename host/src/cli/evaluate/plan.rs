@@ -45,8 +45,10 @@ impl Plan {
         let chosen = |name: &str| matches.get_many::<String>(name).map(|words| words.cloned().collect::<Vec<_>>());
         let analyses = chosen("analysis");
         let events = chosen("events");
-        let analyses: Vec<Analysis> =
-            Analysis::ALL.into_iter().filter(|one| analyses.as_ref().is_none_or(|words| words.iter().any(|word| word == one.word()))).collect();
+        let analyses: Vec<Analysis> = Analysis::ALL
+            .into_iter()
+            .filter(|one| analyses.as_ref().is_none_or(|words| words.iter().any(|word| word == one.word())))
+            .collect();
         let seeds = matches.get_one::<String>("seeds").map_or("held-out", String::as_str);
         let first_seed = match seeds {
             "tuning" => TUNING,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use leadline_evaluation::background::mid;
-use leadline_evaluation::label::{Ending, Event, Label};
+use leadline_evaluation::label::{Ending, Event, Label, Measured};
 use leadline_evaluation::market::Market;
 use leadline_evaluation::market::profile::PROFILES;
 use leadline_evaluation::planting::{self, Plant};
@@ -82,7 +82,9 @@ fn first_level(series: &Series, contestants: &Contestants) -> anyhow::Result<Car
         _ => 0.0,
     };
     Ok(cards(contestants, &all, |look, card| {
-        for (what, changed) in ["changes of level 1 in 10 s, bid side", "changes of level 1 in 10 s, ask side"].into_iter().zip(look.record.first_changed) {
+        for (what, changed) in
+            ["changes of level 1 in 10 s, bid side", "changes of level 1 in 10 s, ask side"].into_iter().zip(look.record.first_changed)
+        {
             let measure = Measure::new(Analysis::SupportResistance, "recorded BTC-USDT", what, Figure::Share);
             card.insert(measure, Cell { part: changed as f64, whole: seconds / 10.0, values: Vec::new() });
         }
@@ -92,7 +94,13 @@ fn first_level(series: &Series, contestants: &Contestants) -> anyhow::Result<Car
 /// One wall planted somewhere in the first half. None: there was no place for it.
 fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut Dice) -> anyhow::Result<Option<Cards>> {
     let from = dice.between(1, (series.books.len() / 2).max(2) as i64) as usize;
-    let multiple = if dice.chance(0.6) { 10.0 } else if dice.chance(0.5) { 5.0 } else { 20.0 };
+    let multiple = if dice.chance(0.6) {
+        10.0
+    } else if dice.chance(0.5) {
+        5.0
+    } else {
+        20.0
+    };
     let Some(wall) = planting::draw(&series.books[from], &series.instrument, multiple, dice) else { return Ok(None) };
     let analyses: Vec<Analysis> = Scenario::Walls.analyses().iter().copied().filter(|one| plan.analyses.contains(one)).collect();
     let mut all = looks(contestants, &analyses, &series.instrument);
@@ -110,7 +118,7 @@ fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut D
         last_ms = book.time_ms;
     }
     let Plant { side, price, size, orders } = wall;
-    let event = Event::Wall { side, price, size, multiple, orders, ending: Ending::Pulled };
+    let event = Event::Wall { side, price, size, measured: Measured::Times(multiple), orders, ending: Ending::Pulled };
     let label = Label { event, begin_ms: since_ms.saturating_sub(1), full_ms: since_ms, end_ms: last_ms + 1 };
     Ok(Some(cards(contestants, &all, |look, card| {
         // It never ends here, and other levels are as real as it is.

@@ -73,7 +73,11 @@ pub(super) struct Look {
 }
 
 /// Everybody who looks at a pair's books.
-pub(super) fn looks(contestants: &Contestants, analyses: &[Analysis], instrument: &std::sync::Arc<leadline_market::Instrument>) -> Vec<Look> {
+pub(super) fn looks(
+    contestants: &Contestants,
+    analyses: &[Analysis],
+    instrument: &std::sync::Arc<leadline_market::Instrument>,
+) -> Vec<Look> {
     let mut looks = Vec::new();
     for &analysis in analyses {
         for (contestant, one) in contestants.0.iter().enumerate() {
@@ -117,7 +121,12 @@ fn market(job: &Job, plan: &Plan, contestants: &Contestants) -> Result<Cards, St
         let scene = walls.scene(&book, stage.standing());
         for look in &mut looks {
             look.at(&book, scene).map_err(|why| {
-                format!("{why}\n  hint: {} market, profile {}, seed {}: an analysis that is stopped can't be judged", job.scenario.word(), job.profile.name, job.seed)
+                format!(
+                    "{why}\n  hint: {} market, profile {}, seed {}: an analysis that is stopped can't be judged",
+                    job.scenario.word(),
+                    job.profile.name,
+                    job.seed
+                )
             })?;
         }
     }
