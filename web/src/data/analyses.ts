@@ -120,3 +120,19 @@ export function components(json: string | undefined): Component[] {
     return value === null || usual === null ? [] : [{ name, value, usual, weight: number(held["weight"]) ?? 0, leftOut: text(held["left_out"]) }];
   });
 }
+
+export interface Band {
+  /** Its values as they were sent, by name, in their order. */
+  values: [string, string | number][];
+}
+
+/** `depth_anomaly.bands`: a row a stream, with whatever numbers the version sends. */
+export function bands(json: string | undefined): Band[] {
+  if (json === undefined || json === "") return [];
+  try {
+    const value: unknown = JSON.parse(json);
+    return rows(value).map((row) => ({ values: Object.entries(row).filter((entry): entry is [string, string | number] => typeof entry[1] === "string" || typeof entry[1] === "number") }));
+  } catch {
+    return [];
+  }
+}

@@ -257,6 +257,15 @@ export const en = {
     depth_3: "Depth, 3rd band",
     cost_bps: "Round trip, bps",
   },
+  band: {
+    side: "side",
+    bps: "bps",
+    depth: "depth",
+    usual: "usual",
+    below_percent: "below, %",
+    deviation: "z",
+    cusum: "CUSUM",
+  },
   leftOutWhy: {
     cut: "cut",
     empty: "empty",

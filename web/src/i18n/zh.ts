@@ -259,6 +259,15 @@ export const zh: Words = {
     depth_3: "第三价带深度",
     cost_bps: "往返成本（基点）",
   },
+  band: {
+    side: "侧",
+    bps: "基点",
+    depth: "深度",
+    usual: "常值",
+    below_percent: "低于 %",
+    deviation: "z",
+    cusum: "CUSUM",
+  },
   leftOutWhy: {
     cut: "被截断",
     empty: "为空",
