@@ -24,8 +24,8 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            { name: "charts", test: /node_modules[\\/](echarts|zrender|vue-echarts)/ },
-            { name: "base", test: /node_modules[\\/](vue|@vue|vue-router|pinia|vue-i18n|@intlify)[\\/]/ },
+            { name: "charts", priority: 1, test: /node_modules[\\/](echarts|zrender|vue-echarts)/ },
+            { name: "base", priority: 2, test: /node_modules[\\/](vue|@vue|vue-router|pinia|vue-i18n|@intlify)[\\/]/ },
           ],
         },
       },

@@ -51,7 +51,7 @@ export interface RuleView {
 
 export interface SilenceView {
   id: string;
-  silence: { pair?: string; plugin?: string; name?: string; source?: string; up_to?: Severity; from?: string; until: string; by?: string; why?: string } | null;
+  silence: { pair?: string; plugin?: string; name?: string; source?: string; up_to?: Severity; from?: string; until: string; by?: string; comment?: string } | null;
   holds: boolean;
   refused: string | null;
 }
