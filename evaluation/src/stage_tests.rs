@@ -68,10 +68,12 @@ fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_
             let columns = columns(book, side);
             columns.prices.iter().copied().zip(columns.sizes.iter().copied()).collect::<Vec<_>>()
         };
-        for label in stage.labels() {
+        for (place, label) in stage.labels().iter().enumerate() {
             let Event::Wall { side, price, size, .. } = label.event else { continue };
             let level = levels(side).into_iter().find(|level| level.0 == price);
-            let standing = stage.standing().iter().find(|wall| wall.side == side && wall.price == price);
+            let standing = stage.standing().iter().find(|wall| wall.label == place);
+            // Another one may stand at the same price later.
+            let other = stage.standing().iter().any(|wall| (wall.side, wall.price) == (side, price) && wall.label != place);
             match standing {
                 // A wall that is being traded away has less.
                 Some(wall) if wall.fading => assert!(level.is_some_and(|level| level.1 < size)),
@@ -79,6 +81,7 @@ fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_
                     assert_eq!(level, Some((price, size)));
                     seen += 1;
                 }
+                None if other => {}
                 None => assert!(level.is_none_or(|level| level.1 < 0.5 * size), "a wall of {size} is left after its end"),
             }
         }
@@ -128,7 +131,7 @@ fn a_jump_moves_the_price_and_leaves_depth_where_it_was_around_it() {
     };
     let (still, jumped) = (run(Vec::new()), run(one(Act::Jump(50.0))));
     let moved = mid(&jumped).unwrap() / mid(&still).unwrap() - 1.0;
-    assert!((moved - 50e-4).abs() < 1e-6, "{moved}");
+    assert!((moved - 50e-4).abs() < 1e-5, "{moved}");
     for side in Of::BOTH {
         let ratio = depth(&jumped, side, 25.0) / depth(&still, side, 25.0);
         assert!((ratio - 1.0).abs() < 0.02, "{ratio}");

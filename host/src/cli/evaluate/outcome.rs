@@ -34,11 +34,21 @@ pub(super) struct Row {
     /// What the other plugins or parameters change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Estimate>,
+    /// The plugin's values, where the figure is about values.
+    #[serde(skip)]
+    pub(super) values: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target: Option<Target>,
     /// Whether the plugin reaches the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) met: Option<bool>,
+}
+
+impl Row {
+    /// What it is about, in one line.
+    pub(super) fn name(&self) -> String {
+        format!("{}: {}", self.measure.of, self.measure.what)
+    }
 }
 
 impl Outcome {
@@ -50,9 +60,11 @@ impl Outcome {
             .map(|measure| {
                 let estimates: Vec<Option<Estimate>> = by_contestant.iter().map(|cards| estimate(&measure, cards)).collect();
                 let difference = contestants.against().and_then(|other| difference(&measure, &by_contestant[0], &by_contestant[other]));
+                let values =
+                    by_contestant[0].iter().filter_map(|card| card.get(&measure)).flat_map(|cell| cell.values.iter().copied()).collect();
                 let target = target::of(&measure);
                 let met = target.zip(estimates[0]).map(|(target, estimate)| target.is_met(estimate.value));
-                Row { measure, estimates, difference, target, met }
+                Row { measure, estimates, difference, values, target, met }
             })
             .collect();
         Self {
@@ -65,11 +77,29 @@ impl Outcome {
         }
     }
 
+    /// Whether other plugins or parameters were judged on the same markets.
+    pub(super) fn is_paired(&self) -> bool {
+        self.contestants.len() > 3
+    }
+
+    /// What stands above or below the table.
+    pub(super) fn facts(&self) -> [(&'static str, String); 4] {
+        let met = self.rows.iter().filter(|row| row.met == Some(true)).count();
+        let of = self.rows.iter().filter(|row| row.met.is_some()).count();
+        let plan = &self.plan;
+        [
+            ("markets", format!("{}, {} market-days at a frame a second and long ones for liquidity", self.markets, plan.days)),
+            ("seeds", format!("from {} on", plan.first_seed)),
+            ("took", format!("{:.0} s on {} threads", self.seconds, plan.threads)),
+            ("targets", format!("{met} of {of} reached")),
+        ]
+    }
+
     /// For a person at a terminal.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
         let mut last = None;
-        let differs = self.contestants.len() > 3;
+        let differs = self.is_paired();
         for row in &self.rows {
             if last != Some(row.measure.analysis) {
                 last = Some(row.measure.analysis);
@@ -82,8 +112,7 @@ impl Outcome {
                 }
                 out.push_str("  target\n");
             }
-            let name = format!("  {}: {}", row.measure.of, row.measure.what);
-            let _ = write!(out, "{name:<74}");
+            let _ = write!(out, "  {:<72}", row.name());
             for estimate in &row.estimates {
                 let _ = write!(out, " {:>24}", estimate.map_or_else(|| "-".to_owned(), |one| written(row.measure.figure, one)));
             }
@@ -94,7 +123,7 @@ impl Outcome {
         }
         out.push_str("\ndepth from second to second, by band: reach in bps, standard deviation of ln depth, correlation with the second before, deviation of the change in a second\n");
         for one in &self.roughness {
-            let _ = write!(out, "  {:<34}", format!("{}{}", one.of, if one.recorded { ", recorded" } else { ", generated" }));
+            let _ = write!(out, "  {:<34}", one.name());
             for band in &one.bands {
                 match band {
                     Some(band) => {
@@ -111,19 +140,17 @@ impl Outcome {
             }
             out.push('\n');
         }
-        let met = self.rows.iter().filter(|row| row.met == Some(true)).count();
-        let of = self.rows.iter().filter(|row| row.met.is_some()).count();
-        let _ = writeln!(
-            out,
-            "\n{} markets, {} market-days at a frame a second asked for, seeds from {} on, {:.0} s; {met} of {of} targets reached; [...]: 95 % confidence",
-            self.markets, self.plan.days, self.plan.first_seed, self.seconds
-        );
+        out.push('\n');
+        for (name, value) in self.facts() {
+            let _ = writeln!(out, "{name}: {value}");
+        }
+        out.push_str("[...]: 95 % confidence\n");
         out
     }
 }
 
 /// The bound of a row, and whether it is reached.
-fn bound(row: &Row) -> String {
+pub(super) fn bound(row: &Row) -> String {
     let Some(target) = row.target else { return String::new() };
     let number = |value: f64| plain(row.measure.figure, value);
     let text = match target {
@@ -146,7 +173,7 @@ fn plain(figure: Figure, value: f64) -> String {
     }
 }
 
-fn written(figure: Figure, estimate: Estimate) -> String {
+pub(super) fn written(figure: Figure, estimate: Estimate) -> String {
     let Estimate { value, interval, .. } = estimate;
     let scale = if figure == Figure::Rate { 100.0 } else { 1.0 };
     let short = |value: f64| {

@@ -41,6 +41,13 @@ pub(super) struct Rough {
     pub(super) bands: Vec<Option<Roughness>>,
 }
 
+impl Rough {
+    /// As a line is headed.
+    pub(super) fn name(&self) -> String {
+        format!("{}, {}", self.of, if self.recorded { "recorded" } else { "generated" })
+    }
+}
+
 /// What a recording gave.
 pub(super) struct Found {
     pub(super) cards: Vec<Cards>,

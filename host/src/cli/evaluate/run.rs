@@ -34,10 +34,9 @@ pub(super) fn run(plan: &Plan, contestants: &Contestants) -> anyhow::Result<Vec<
     std::thread::scope(|scope| {
         for _ in 0..plan.threads.min(plan.jobs.len()) {
             scope.spawn(|| {
-                while let Some((place, job)) = plan.jobs.get(next.load(Ordering::Relaxed)).and_then(|_| {
+                loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    Some((place, plan.jobs.get(place)?))
-                }) {
+                    let Some(job) = plan.jobs.get(place) else { break };
                     let cards = market(job, plan, contestants);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.insert(place, cards);
