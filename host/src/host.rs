@@ -16,7 +16,7 @@ use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
-use crate::results::{Link, LinkError, Writer, keys};
+use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
 
 /// Why the host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,7 @@ struct Desk {
 
 impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
+        self.monitor.plugin(plugin, &fields);
         self.writer.hash(keys::plugin(plugin), fields);
     }
 
@@ -127,13 +128,13 @@ impl Host {
         }
 
         let monitor = Arc::new(Monitor::default());
-        let writer = Writer::new(Arc::clone(&monitor));
+        let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
             &(Arc::new(move |reading: Reading| {
                 to_monitor.reading(&reading);
-                to_monitor.board.reading(reading.clone());
                 to_writer.reading(reading);
             }) as analysis::Sink),
         )?);

@@ -15,6 +15,8 @@ use crate::okx::{Endpoint, Pace};
 pub struct Settings {
     /// Redis.
     pub redis: Redis,
+    /// What is published in Redis beside the values.
+    pub results: Results,
     /// The wanted pairs.
     pub pairs: Pairs,
     /// The exchange.
@@ -42,6 +44,34 @@ pub struct Redis {
     pub username: String,
     /// Database number.
     pub db: i64,
+}
+
+/// How long what is published stays, and what is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Results {
+    /// How long readings and books stay that nobody writes; none: for ever.
+    pub expiry: Option<Duration>,
+    /// The same for what says how something is doing now: pairs, plugins, the host.
+    pub state_expiry: Option<Duration>,
+    /// What is told over publish/subscribe.
+    pub events: Events,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self { expiry: Some(Duration::from_secs(120)), state_expiry: Some(Duration::from_secs(15)), events: Events::All }
+    }
+}
+
+/// What is told over publish/subscribe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// Readings and changes of state.
+    All,
+    /// Changes of state alone.
+    States,
+    /// Nothing.
+    Off,
 }
 
 /// Which pairs are wanted.
@@ -128,6 +158,21 @@ impl Settings {
                 username: sources.get(&t::REDIS_USERNAME).value,
                 db: i64::try_from(number(sources, t::REDIS_DB, 0..=1_000_000)?).unwrap_or(0),
             },
+            results: Results {
+                expiry: lasting(number(sources, t::REDIS_RESULTS_EXPIRY, 0..=31_536_000)?),
+                state_expiry: lasting(match number(sources, t::REDIS_STATE_EXPIRY, 0..=3600)? {
+                    // Written once a second: less than a few of them would go while their host is well.
+                    few @ 1..=4 => {
+                        return Err(refused(t::REDIS_STATE_EXPIRY, &sources.get(&t::REDIS_STATE_EXPIRY), format!("{few} is under 5")));
+                    }
+                    seconds => seconds,
+                }),
+                events: match one_of(sources, t::REDIS_EVENTS, &["all", "states", "off"])?.as_str() {
+                    "states" => Events::States,
+                    "off" => Events::Off,
+                    _ => Events::All,
+                },
+            },
             pairs: Pairs {
                 key: filled(sources, t::REDIS_TRADING_PAIRS_KEY)?,
                 poll: Duration::from_secs(number(sources, t::TRADING_PAIRS_POLL_INTERVAL, 1..=3600)?),
@@ -179,6 +224,11 @@ fn okx(sources: &Sources) -> Result<Okx, ConfigError> {
         instruments_interval: Duration::from_secs(number(sources, t::OKX_INSTRUMENTS_INTERVAL, 1..=604_800)?),
         pace: Pace::default(),
     })
+}
+
+/// A time in seconds; 0: for ever.
+fn lasting(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero())
 }
 
 fn refused(setting: Setting, given: &Given, detail: impl Into<String>) -> ConfigError {

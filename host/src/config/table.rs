@@ -29,6 +29,23 @@ pub const REDIS_PASSWORD: Setting =
 pub const REDIS_USERNAME: Setting = setting("REDIS_USERNAME", "", "NAME", "Redis ACL user; empty: the default user");
 /// The Redis database.
 pub const REDIS_DB: Setting = setting("REDIS_DB", "0", "NUMBER", "Redis database number");
+/// How long results stay.
+pub const REDIS_RESULTS_EXPIRY: Setting = setting(
+    "REDIS_RESULTS_EXPIRY",
+    "120",
+    "SECONDS",
+    "How long analysis:{pair} and orderbook:{pair} stay once their pair isn't verified any more or the host is gone (0: for ever)",
+);
+/// How long states stay.
+pub const REDIS_STATE_EXPIRY: Setting = setting(
+    "REDIS_STATE_EXPIRY",
+    "15",
+    "SECONDS",
+    "How long feed:, plugin:, host: keys and system:monitoring stay once their host is gone (0: for ever; else 5 to 3600)",
+);
+/// What is told over publish/subscribe.
+pub const REDIS_EVENTS: Setting =
+    setting("REDIS_EVENTS", "all", "WHAT", "What is told over events:{pair}: all, states (without readings) or off");
 /// The Set of wanted pairs.
 pub const REDIS_TRADING_PAIRS_KEY: Setting = setting(
     "REDIS_TRADING_PAIRS_KEY",
@@ -111,11 +128,14 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 33] = [
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
     REDIS_DB,
+    REDIS_RESULTS_EXPIRY,
+    REDIS_STATE_EXPIRY,
+    REDIS_EVENTS,
     REDIS_TRADING_PAIRS_KEY,
     TRADING_PAIRS_POLL_INTERVAL,
     TRADING_PAIRS_LIMIT,
@@ -145,7 +165,7 @@ pub const SETTINGS: [Setting; 30] = [
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 6] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
+pub const PREFIXES: [&str; 7] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
 
 /// The setting of a name.
 #[must_use]

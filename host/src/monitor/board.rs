@@ -151,15 +151,15 @@ impl PairCell {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves to another state; whether it is another.
-    pub fn enter(&self, state: PairState) -> bool {
+    /// Moves to another state; since when, if it is another. [`super::Monitor::enter`] also tells the observers.
+    pub(super) fn enter(&self, state: PairState) -> Option<u64> {
         let mut status = self.status();
         if status.state == state {
-            return false;
+            return None;
         }
         status.figures.verified(state.is_verified());
         status.state = state;
         status.since_ms = clock::unix_ms();
-        true
+        Some(status.since_ms)
     }
 }

@@ -56,12 +56,16 @@ impl Outlet for Publisher {
     fn change(&mut self, change: &Change<'_>) {
         let instrument = self.known(change.tracked);
         self.router.update(&instrument, change.tracked, change.applied, change.frame, change.arrival);
+        self.monitor.book(&self.pair, change);
         self.unwritten = true;
     }
 
     fn state(&mut self, status: &PairStatus) {
         let clock = self.monitor.exchange_clock();
         self.writer.hash(keys::feed(&self.pair), status.fields(&self.pair, clock));
+        if status.state.is_verified() {
+            self.writer.renew(&self.pair);
+        }
     }
 
     fn due(&mut self, tracked: &TrackedBook, now: Instant) -> Option<Instant> {
