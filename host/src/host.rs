@@ -12,6 +12,7 @@ use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, Plug
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
+use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
@@ -36,6 +37,9 @@ pub enum StartError {
     /// A proxy that the environment names can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// No history can be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// No client for the exchange's REST interface.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
@@ -47,6 +51,8 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What it keeps.
+    pub history: Arc<History>,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -129,7 +135,9 @@ impl Host {
 
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
+        let history = History::open(&settings.history)?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -171,6 +179,7 @@ impl Host {
             server: tokio::spawn(server.run(Arc::clone(&monitor), desks, feed, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
             monitor,
+            history,
             stop: stops,
         }))
     }
@@ -191,6 +200,8 @@ impl Host {
         let _ = self.sender.await;
         let _ = self.writer.await;
         let _ = self.server.await;
+        let history = self.history;
+        let _ = tokio::task::spawn_blocking(move || history.stop()).await;
     }
 
     /// The latencies since the start, for the end of a run.

@@ -11,6 +11,7 @@
 //! - [`analysis`]: the plugin host; the only part that knows wasmtime.
 //! - [`alerts`]: what somebody should know of, told once, until it is over.
 //! - [`results`]: Redis Hashes, their names and how they are written.
+//! - [`history`]: what is kept, in SQLite files or in InfluxDB; the only part that knows them.
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
 //! - [`mod@host`]: all of it put together, started and stopped in order.
@@ -25,6 +26,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod history;
 pub mod host;
 pub mod lanes;
 pub mod logging;

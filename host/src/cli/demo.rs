@@ -96,6 +96,10 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         settings.redis.password.clear();
         settings.redis.username.clear();
         settings.redis.db = 0;
+        // A demo's history stands beside its Redis, and one feed's never among another's.
+        if !sources.is_given(&table::HISTORY_DIR) {
+            settings.history.folder = Some(folder.join("history"));
+        }
 
         let ran = run_all(matches, &feed, settings, &folder, pairs, &mut servers, &stop, port).await;
         // Last started, first stopped; Redis writes its data and goes last.

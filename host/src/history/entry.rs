@@ -96,9 +96,11 @@ pub struct AlertEntry {
     pub id: Arc<str>,
     /// The pair; empty where it is about none.
     pub pair: Arc<str>,
-    /// What raised it: a plugin, a rule, the feed, the host.
+    /// What it is about: `analysis`, `rule` or `webhook`.
     pub source: Arc<str>,
-    /// `normal`, `warning` or `alert`.
+    /// The plugin, the rule or the webhook.
+    pub name: Arc<str>,
+    /// `info`, `warning` or `alert`.
     pub severity: Arc<str>,
     /// `firing`, `acknowledged` or `resolved`.
     pub state: Arc<str>,

@@ -133,13 +133,17 @@ impl History {
         }
     }
 
-    /// Takes an entry; never waits. Dropped and counted where there is no room.
-    pub fn offer(&self, entry: Entry) {
+    /// Takes an entry; never waits. Dropped and counted where there is no room. Whether it was taken.
+    pub fn offer(&self, entry: Entry) -> bool {
         if !self.is_on() {
-            return;
+            return false;
         }
-        if let Err(entry) = self.offers.offer(entry) {
-            self.figures.drop_points(entry.points(), "they come faster than they can be written");
+        match self.offers.offer(entry) {
+            Ok(()) => true,
+            Err(entry) => {
+                self.figures.drop_points(entry.points(), "they come faster than they can be written");
+                false
+            }
         }
     }
 

@@ -90,13 +90,13 @@ impl Day {
     }
 
     fn alert(&self, alert: &AlertEntry) -> rusqlite::Result<()> {
-        let AlertEntry { time_ns, id, pair, source, severity, state, code, message, numbers } = alert;
+        let AlertEntry { time_ns, id, pair, source, name, severity, state, code, message, numbers } = alert;
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO alert (time, id, pair, source, severity, state, code, message, numbers) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT OR REPLACE INTO alert (time, id, pair, source, name, severity, state, code, message, numbers) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
-            .execute(params![time_ns, id, pair, source, severity, state, code, message, numbers])?;
+            .execute(params![time_ns, id, pair, source, name, severity, state, code, message, numbers])?;
         Ok(())
     }
 

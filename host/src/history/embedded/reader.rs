@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
             let failed = |error| QueryError::from(DayError::sqlite(&file, error));
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT time, id, pair, source, severity, state, code, message, numbers FROM alert WHERE time >= ?1 AND time < ?2 \
+                    "SELECT time, id, pair, source, name, severity, state, code, message, numbers FROM alert WHERE time >= ?1 AND time < ?2 \
                      ORDER BY time DESC, pair, source, severity",
                 )
                 .map_err(failed)?;
@@ -137,11 +137,12 @@ impl<'a> Reader<'a> {
                         id: row.get(1)?,
                         pair: row.get(2)?,
                         source: row.get(3)?,
-                        severity: row.get(4)?,
-                        state: row.get(5)?,
-                        code: row.get(6)?,
-                        message: row.get(7)?,
-                        numbers: row.get(8)?,
+                        name: row.get(4)?,
+                        severity: row.get(5)?,
+                        state: row.get(6)?,
+                        code: row.get(7)?,
+                        message: row.get(8)?,
+                        numbers: row.get(9)?,
                     })
                 })()
                 .map_err(failed)?;

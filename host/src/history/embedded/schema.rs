@@ -16,7 +16,7 @@ CREATE TABLE series (id INTEGER PRIMARY KEY, measurement TEXT NOT NULL, pair TEX
     UNIQUE (measurement, pair, source, field));
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE value (series INTEGER NOT NULL, time INTEGER NOT NULL, value NOT NULL, PRIMARY KEY (series, time)) WITHOUT ROWID;
-CREATE TABLE alert (time INTEGER NOT NULL, pair TEXT NOT NULL, source TEXT NOT NULL, severity TEXT NOT NULL, id TEXT NOT NULL,
+CREATE TABLE alert (time INTEGER NOT NULL, pair TEXT NOT NULL, source TEXT NOT NULL, severity TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
     state TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, numbers TEXT NOT NULL,
     PRIMARY KEY (time, pair, source, severity)) WITHOUT ROWID;
 CREATE TABLE book (pair TEXT NOT NULL, time INTEGER NOT NULL, whole INTEGER NOT NULL, levels BLOB NOT NULL,

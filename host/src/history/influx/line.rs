@@ -61,13 +61,14 @@ fn write_sample(lines: Lines, sample: &Sample) -> (Lines, u32) {
 }
 
 fn write_alert(lines: Lines, alert: &AlertEntry) -> Lines {
-    let AlertEntry { time_ns, id, pair, source, severity, state, code, message, numbers } = alert;
+    let AlertEntry { time_ns, id, pair, source, name, severity, state, code, message, numbers } = alert;
     lines
         .measurement(ALERT_HISTORY)
         .tag("instrument_id", &tag(pair))
         .tag("severity", &tag(severity))
         .tag("source", &tag(source))
         .field("id", id.as_ref())
+        .field("name", name.as_ref())
         .field("state", state.as_ref())
         .field("code", code.as_ref())
         .field("message", message.as_ref())

@@ -35,7 +35,7 @@ use super::figures::Figures;
 use super::query::{AlertQuery, Alerts, BookAt, Name, Page, QueryError, RangeQuery, SeriesSpan, Span, WindowQuery, Windows};
 use super::queue::Taken;
 use crate::config::settings;
-use crate::okx::Backoff;
+use crate::okx::backoff::Backoff;
 use dead::DeadLetters;
 use http::Server;
 use outbox::Outbox;

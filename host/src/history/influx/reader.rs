@@ -116,6 +116,7 @@ pub(super) async fn alerts(server: &Server, query: &AlertQuery) -> Result<Alerts
                 id: text("id"),
                 pair: tag("instrument_id"),
                 source: tag("source"),
+                name: text("name"),
                 severity: tag("severity"),
                 state: text("state"),
                 code: text("code"),

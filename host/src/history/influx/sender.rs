@@ -13,7 +13,7 @@ use super::dead::DeadLetters;
 use super::http::{Failure, Server};
 use super::outbox::{Batch, Outbox};
 use crate::history::figures::Figures;
-use crate::okx::Backoff;
+use crate::okx::backoff::Backoff;
 
 /// First wait after a failure, doubled each time.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
