@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
+use crate::backup::schedule;
 use crate::clock;
 use crate::config::Settings;
 use crate::history::{History, HistoryError, keeper};
@@ -62,6 +63,7 @@ pub struct Host {
     writer: JoinHandle<()>,
     publisher: JoinHandle<()>,
     server: JoinHandle<()>,
+    backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
 
@@ -177,6 +179,7 @@ impl Host {
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
             history,
             stop: stops,
@@ -190,6 +193,9 @@ impl Host {
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
+        if let Some(backups) = self.backups {
+            let _ = backups.await;
+        }
         // Plugin threads end once the last book is done; their readings go to the writer.
         let crew = self.crew;
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;

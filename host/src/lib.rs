@@ -14,6 +14,7 @@
 //! - [`history`]: what is kept, in SQLite files or in InfluxDB; the only part that knows them.
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
+//! - [`backup`]: pairs, rules, plugins and history in one file, and back.
 //! - [`mod@host`]: all of it put together, started and stopped in order.
 //! - [`config`]: the settings: one table, read from flags, the environment and a file.
 //! - [`cli`]: the commands.
@@ -23,6 +24,7 @@
 pub mod alerts;
 pub mod analysis;
 pub mod api;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -32,6 +32,8 @@ pub struct Manifest {
     pub program: String,
     /// The wanted pairs.
     pub pairs: Vec<String>,
+    /// The key of their Set.
+    pub pairs_key: String,
     /// Where history was kept: `embedded`, `influxdb` (then it isn't in here) or `off`.
     pub history: String,
     /// Each file behind the manifest.
@@ -48,13 +50,14 @@ pub struct Digest {
 }
 
 impl Manifest {
-    pub(super) fn new(pairs: Vec<String>, history: &str) -> Self {
+    pub(super) fn new(pairs: Vec<String>, pairs_key: &str, history: &str) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             made_at: crate::clock::rfc3339(crate::clock::unix_ms()),
             program: format!("leadline {}", env!("CARGO_PKG_VERSION")),
             pairs,
+            pairs_key: pairs_key.to_owned(),
             history: history.to_owned(),
             files: BTreeMap::new(),
         }
@@ -100,8 +103,6 @@ pub(super) fn pack(folder: &Path, names: &[String], mut manifest: Manifest, targ
 fn write(folder: &Path, manifest: &Manifest, part: &Path) -> std::io::Result<()> {
     let file = File::create(part)?;
     // Plugins and states may be a firm's secret.
-    #[cfg(unix)]
-    std::os::unix::fs::PermissionsExt::set_mode(&mut file.metadata()?.permissions(), 0o600);
     restrict(part)?;
     let packer = zstd::Encoder::new(BufWriter::new(file), 3)?;
     let mut tar = tar::Builder::new(packer);

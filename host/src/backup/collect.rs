@@ -58,7 +58,7 @@ pub async fn make(settings: &Settings, target: &Path) -> Result<Manifest, Backup
             (_, Some(_)) => "influxdb",
             (None, None) => "off",
         };
-        archive::pack(&staging.0, &names, Manifest::new(pairs, home), &target)
+        archive::pack(&staging.0, &names, Manifest::new(pairs, &settings.pairs.key, home), &target)
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| BackupError::Ended(error.to_string()))?
 }

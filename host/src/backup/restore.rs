@@ -102,9 +102,7 @@ fn runs(monitoring: &SavedKey) -> Option<String> {
 /// The pairs go into the Set that this machine's settings name, whatever it was called where the backup was made.
 fn with_key(mut saved: Vec<SavedKey>, key: &str, manifest: &Manifest) -> Vec<SavedKey> {
     for one in &mut saved {
-        if let saved::SavedValue::Set(members) = &one.value
-            && members.len() == manifest.pairs.len()
-        {
+        if one.key == manifest.pairs_key {
             key.clone_into(&mut one.key);
         }
     }

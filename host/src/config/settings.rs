@@ -183,7 +183,12 @@ pub struct Influx {
 
 impl std::fmt::Debug for Influx {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Influx").field("url", &self.url).field("org", &self.org).field("bucket", &self.bucket).finish_non_exhaustive()
+        formatter
+            .debug_struct("Influx")
+            .field("url", &self.url)
+            .field("org", &self.org)
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -384,7 +389,11 @@ fn history(sources: &Sources) -> Result<History, ConfigError> {
     let folder = filled(sources, t::HISTORY_DIR)?;
     let influx = influx(sources)?;
     if folder == "none" && influx.is_some() {
-        return Err(refused(t::HISTORY_DIR, &sources.get(&t::HISTORY_DIR), "is no folder, and with INFLUX_URL one is needed for what waits"));
+        return Err(refused(
+            t::HISTORY_DIR,
+            &sources.get(&t::HISTORY_DIR),
+            "is no folder, and with INFLUX_URL one is needed for what waits",
+        ));
     }
     let days = number(sources, t::HISTORY_KEEP_DAYS, 0..=3650)?;
     Ok(History {

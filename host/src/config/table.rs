@@ -154,8 +154,12 @@ pub const INFLUX_BATCH_POINTS: Setting =
 /// How long points wait.
 pub const INFLUX_BATCH_MS: Setting = setting("INFLUX_BATCH_MS", "1000", "MS", "Age of a batch at which it is sent (10 to 60000)");
 /// How much waits on the disk.
-pub const INFLUX_SPOOL_MB: Setting =
-    setting("INFLUX_SPOOL_MB", "1024", "MB", "Packed points that wait on the disk while InfluxDB is away; beyond it the oldest go (1 to 1000000)");
+pub const INFLUX_SPOOL_MB: Setting = setting(
+    "INFLUX_SPOOL_MB",
+    "1024",
+    "MB",
+    "Packed points that wait on the disk while InfluxDB is away; beyond it the oldest go (1 to 1000000)",
+);
 /// Where backups go.
 pub const BACKUP_DIR: Setting = setting("BACKUP_DIR", "", "DIR", "Folder of backups that the host makes by itself; empty: none");
 /// How often.
@@ -267,7 +271,8 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 9] = ["HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
+pub const PREFIXES: [&str; 9] =
+    ["HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
 
 /// The setting of a name.
 #[must_use]

@@ -8,7 +8,7 @@ use super::entry::{BookEntry, BookLevel};
 use super::query::BookAt;
 
 /// A book that entries are put into in order of time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Fold {
     /// Set by the first whole book.
     time_ns: Option<i64>,

@@ -37,7 +37,9 @@ use embedded::copy;
 use entry::Entry;
 use figures::Figures;
 use influx::Influx;
-use query::{AlertQuery, Alerts, BookAt, MAX_ALERTS, MAX_VALUES, Name, Page, QueryError, RangeQuery, SeriesSpan, Span, WindowQuery, Windows};
+use query::{
+    AlertQuery, Alerts, BookAt, MAX_ALERTS, MAX_VALUES, Name, Page, QueryError, RangeQuery, SeriesSpan, Span, WindowQuery, Windows,
+};
 use queue::Offers;
 
 /// Why there can be no history.
@@ -180,7 +182,7 @@ impl History {
             return Err(QueryError::question(format!("a limit of {}", query.limit), "1 to 10000 values of one series"));
         }
         match &self.home {
-            Home::Embedded(home) => home.ask(move |reader| reader.range(&query)).await,
+            Home::Embedded(home) => home.range(query).await,
             Home::Influx(home) => home.range(&query).await,
             Home::Off => Err(QueryError::Off),
         }
@@ -192,7 +194,7 @@ impl History {
     /// [`QueryError`].
     pub async fn windows(&self, query: WindowQuery) -> Result<Windows, QueryError> {
         match &self.home {
-            Home::Embedded(home) => home.ask(move |reader| reader.windows(&query)).await,
+            Home::Embedded(home) => home.windows(query).await,
             Home::Influx(home) => home.windows(&query).await,
             Home::Off => Err(QueryError::Off),
         }
@@ -207,7 +209,7 @@ impl History {
             return Err(QueryError::question(format!("a limit of {}", query.limit), "1 to 1000 alerts"));
         }
         match &self.home {
-            Home::Embedded(home) => home.ask(move |reader| reader.alerts(&query)).await,
+            Home::Embedded(home) => home.alerts(query).await,
             Home::Influx(home) => home.alerts(&query).await,
             Home::Off => Err(QueryError::Off),
         }
@@ -219,7 +221,7 @@ impl History {
     /// [`QueryError`].
     pub async fn book(&self, pair: Name, at_ns: i64) -> Result<Option<BookAt>, QueryError> {
         match &self.home {
-            Home::Embedded(home) => home.ask(move |reader| reader.book(&pair, at_ns)).await,
+            Home::Embedded(home) => home.book(pair, at_ns).await,
             Home::Influx(home) => home.book(&pair, at_ns).await,
             Home::Off => Err(QueryError::Off),
         }
@@ -231,7 +233,7 @@ impl History {
     /// [`QueryError`].
     pub async fn catalog(&self, span: Span) -> Result<Vec<SeriesSpan>, QueryError> {
         match &self.home {
-            Home::Embedded(home) => home.ask(move |reader| reader.catalog(span)).await,
+            Home::Embedded(home) => home.catalog(span).await,
             Home::Influx(home) => home.catalog(span).await,
             Home::Off => Err(QueryError::Off),
         }

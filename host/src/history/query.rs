@@ -110,7 +110,10 @@ impl Span {
         // What nanoseconds since 1970 can say in 64 bits, a good year kept free for windows at the edges.
         const LAST: i64 = 9_000_000_000_000_000_000;
         if from_ns < 0 || to_ns > LAST || from_ns >= to_ns {
-            return Err(QueryError::question("the span of time is empty or out of range", "from must lie before to, both between 1970 and 2255"));
+            return Err(QueryError::question(
+                "the span of time is empty or out of range",
+                "from must lie before to, both between 1970 and 2255",
+            ));
         }
         Ok(Self { from_ns, to_ns })
     }
@@ -125,10 +128,6 @@ impl Span {
     #[must_use]
     pub fn to_ns(self) -> i64 {
         self.to_ns
-    }
-
-    pub(super) fn holds(self, time_ns: i64) -> bool {
-        (self.from_ns..self.to_ns).contains(&time_ns)
     }
 }
 
@@ -186,7 +185,7 @@ impl WindowQuery {
         }
         let every_ns = every_ms * 1_000_000;
         let from_ns = span.from_ns.div_euclid(every_ns) * every_ns;
-        let windows = (span.to_ns - from_ns).div_ceil(every_ns);
+        let windows = (span.to_ns - from_ns + every_ns - 1) / every_ns;
         if windows > MAX_WINDOWS {
             return Err(QueryError::question(
                 format!("{windows} windows in one answer, more than {MAX_WINDOWS}"),

@@ -77,7 +77,6 @@ impl Sieve {
 
     /// The sample of a reading that is kept: the first of each interval, and every change of a state.
     pub fn reading(&self, reading: &Reading) -> Option<Sample> {
-        let states = states(reading);
         let now = Instant::now();
         let mut time_ns = i64::try_from(reading.arrival.unix_us()).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
         {
@@ -91,8 +90,11 @@ impl Sieve {
             let of_pair = readings.get_mut(&reading.pair)?;
             if let Some(last) = of_pair.get_mut(&reading.plugin) {
                 let since = now.duration_since(last.at);
-                let changed = last.states != states && since >= STATES_EVERY;
-                if since < self.interval && !changed {
+                if since < self.interval.min(STATES_EVERY) {
+                    return None;
+                }
+                let states = states(reading);
+                if since < self.interval && last.states == states {
                     return None;
                 }
                 // Two readings must not share a time, by which they are told apart. A clock that was set back further is believed.
@@ -101,7 +103,7 @@ impl Sieve {
                 }
                 *last = Kept { time_ns, at: now, states };
             } else {
-                of_pair.insert(Arc::clone(&reading.plugin), Kept { time_ns, at: now, states });
+                of_pair.insert(Arc::clone(&reading.plugin), Kept { time_ns, at: now, states: states(reading) });
             }
         }
         Some(self.sample(reading, time_ns))
@@ -128,13 +130,7 @@ impl Sieve {
             fields.push((Cow::Borrowed("sequence"), number(sequence as f64)));
         }
         fields.push((Cow::Borrowed("latency_ms"), number(reading.latency.as_secs_f64() * 1000.0)));
-        Sample {
-            measurement: Measurement::Analysis,
-            pair: Arc::clone(&reading.pair),
-            source: Arc::clone(&reading.plugin),
-            time_ns,
-            fields,
-        }
+        Sample { measurement: Measurement::Analysis, pair: Arc::clone(&reading.pair), source: Arc::clone(&reading.plugin), time_ns, fields }
     }
 
     /// The samples' values out of fields as they are published; those that are no value of history are left out.
@@ -260,4 +256,135 @@ fn states(reading: &Reading) -> u64 {
     }
     (!reading.notices.is_empty()).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadline_market::{Action, BookFrame, Decimal, TrackedBook, Verdict};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analysis::Outcome;
+    use crate::clock::Arrival;
+    use crate::history::fold::Fold;
+
+    fn sieve(interval: Duration, book: BookPolicy) -> Sieve {
+        let folder = Some(std::path::PathBuf::from("x"));
+        Sieve::new(&settings::History {
+            folder,
+            influx: None,
+            interval,
+            metrics_interval: interval,
+            book,
+            keep_days: None,
+            max_bytes: 0,
+            flush: Duration::ZERO,
+        })
+    }
+
+    fn reading(state: &str, unix_ms: u64) -> Reading {
+        let field = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        Reading {
+            plugin: "liquidity".into(),
+            version: "1.2.3".into(),
+            pair: "BTC-USDT".into(),
+            time_ms: unix_ms - 5,
+            sequence: Some(7),
+            arrival: Arrival::recorded(unix_ms),
+            outcome: Outcome::Ok,
+            fields: vec![field("liquidity_index", "93.5"), field("liquidity_alert", state), field("levels", "[[1,2]]"), field("none", "")],
+            notices: Vec::new(),
+            cost: Default::default(),
+            latency: Duration::from_millis(2),
+        }
+    }
+
+    #[test]
+    fn a_reading_is_kept_once_an_interval_with_its_numbers_states_and_flags() {
+        let sieve = sieve(Duration::from_secs(3600), BookPolicy::Off);
+        let kept = sieve.reading(&reading("alert", 1_000_000)).expect("the first is kept");
+        assert_eq!(kept.time_ns, 1_000_000_000_000);
+        let value = |name: &str| kept.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+        assert_eq!(value("liquidity_index"), Some(Value::Number(93.5)));
+        assert_eq!(value("liquidity_alert"), Some(Value::Text("alert".into())));
+        assert_eq!(value("alert_triggered"), Some(Value::Flag(true)));
+        assert_eq!(value("sequence"), Some(Value::Number(7.0)));
+        assert_eq!((value("levels"), value("none")), (None, None), "lists and what is empty are not kept");
+        assert_eq!(sieve.reading(&reading("alert", 1_000_001)), None, "nothing new within the interval");
+    }
+
+    #[test]
+    fn readings_of_one_millisecond_have_times_of_their_own() {
+        let sieve = sieve(Duration::ZERO, BookPolicy::Off);
+        let times: Vec<i64> = (0..3).filter_map(|_| sieve.reading(&reading("normal", 1_000_000))).map(|sample| sample.time_ns).collect();
+        assert_eq!(times, [1_000_000_000_000, 1_000_000_001_000, 1_000_000_002_000]);
+    }
+
+    #[test]
+    fn a_field_keeps_the_kind_of_its_first_value() {
+        let sieve = sieve(Duration::ZERO, BookPolicy::Off);
+        let value = |text: &str| sieve.value(Measurement::Host, "a", text);
+        assert_eq!(value("5"), Some(Value::Number(5.0)));
+        assert_eq!(value("word"), None);
+        assert_eq!(sieve.value(Measurement::Host, "b", "word"), Some(Value::Text("word".into())));
+        assert_eq!(sieve.value(Measurement::Host, "b", "5"), Some(Value::Text("5".into())));
+        assert_eq!(sieve.value(Measurement::Host, "c", "2026-11-25T10:00:00.000Z"), None, "times are not kept");
+    }
+
+    fn level(price: u32, size: u32) -> Level {
+        Level {
+            price: Decimal::parse(format!("{price}.5").as_bytes()).expect("a price"),
+            size: Decimal::parse(size.to_string().as_bytes()).expect("a size"),
+            orders: 1,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_of_a_book_makes_the_same_book_again_at_every_frame(
+            updates in prop::collection::vec((any::<bool>(), 1_u32..20, 0_u32..4, 0_u64..2), 0..60)
+        ) {
+            let sieve = sieve(Duration::ZERO, BookPolicy::Changes);
+            let mut tracked = TrackedBook::new();
+            let mut fold = Fold::default();
+            let mut time_ms = 1_000;
+            let mut seen = std::collections::BTreeSet::new();
+            let first = (true, 5, 1, 0);
+            for (sequence, (bid, price, size, later)) in (1_i64..).zip(std::iter::once(first).chain(updates)) {
+                time_ms += later;
+                let snapshot = sequence == 1;
+                let mut frame = BookFrame::empty();
+                frame.action = if snapshot { Action::Snapshot } else { Action::Update };
+                frame.sequence = Some(sequence);
+                frame.previous = Some(if snapshot { -1 } else { sequence - 1 });
+                frame.time_ms = time_ms;
+                if snapshot {
+                    frame.bids = vec![level(5, 1), level(4, 2)];
+                    frame.asks = vec![level(30, 1), level(31, 2)];
+                } else if bid {
+                    frame.bids = vec![level(price, size)];
+                } else {
+                    frame.asks = vec![level(price + 25, size)];
+                }
+                let Verdict::Applied(applied) = tracked.apply(&frame) else { panic!("it follows") };
+                let change = Change { tracked: &tracked, applied: &applied, frame: &frame, arrival: Arrival::recorded(time_ms) };
+                for entry in sieve.book(&"BTC-USDT".into(), &change) {
+                    prop_assert!(seen.insert(entry.time_ns), "each frame has a time of its own");
+                    for kept in entry.levels.iter().filter(|kept| kept.amount > 0.0) {
+                        let side = if kept.side == Side::Bid { tracked.book().bids() } else { tracked.book().asks() };
+                        prop_assert_eq!(side.level(kept.depth as usize).map(|level| level.price.to_f64()), Some(kept.price));
+                    }
+                    fold.add(&entry);
+                }
+                let at = std::mem::take(&mut fold);
+                let book = at.clone().finish().expect("there was a whole one");
+                fold = at;
+                let sides = [(tracked.book().bids(), &book.bids), (tracked.book().asks(), &book.asks)];
+                for (side, kept) in sides {
+                    let own: Vec<(f64, f64)> = side.iter().map(|level| (level.price.to_f64(), level.size.to_f64())).collect();
+                    prop_assert_eq!(own, kept.iter().map(|level| (level.price, level.amount)).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
 }

@@ -44,10 +44,8 @@ pub enum Bytes {
 
 impl Bytes {
     fn new(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or_else(
-            |error| Self::Binary { hex: error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect() },
-            Self::Text,
-        )
+        String::from_utf8(bytes)
+            .map_or_else(|error| Self::Binary { hex: error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect() }, Self::Text)
     }
 
     /// The bytes; none if the digits are none.

@@ -52,6 +52,7 @@ struct Shared {
     /// Put behind the next answers to queries.
     behind: Mutex<String>,
     buckets: Mutex<Vec<serde_json::Value>>,
+    queries: Mutex<Vec<String>>,
 }
 
 /// A running front.
@@ -70,6 +71,7 @@ impl Front {
             client: client(),
             behind: Mutex::default(),
             buckets: Mutex::default(),
+            queries: Mutex::default(),
         });
         let app = Router::new()
             .route("/api/v2/write", post(write))
@@ -109,6 +111,11 @@ impl Front {
 
     pub fn put_behind_answers(&self, text: &str) {
         *self.shared.behind.lock().unwrap() = text.to_owned();
+    }
+
+    /// The texts of all queries so far.
+    pub fn queries(&self) -> Vec<String> {
+        self.shared.queries.lock().unwrap().clone()
     }
 
     pub fn made_buckets(&self) -> Vec<serde_json::Value> {
@@ -155,7 +162,8 @@ async fn write(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     let fault = *shared.fault.lock().unwrap();
     match fault {
         Fault::Status(status, after) => {
-            let mut response = (StatusCode::from_u16(status).expect("a status"), "{\"code\":\"x\",\"message\":\"on command\"}").into_response();
+            let mut response =
+                (StatusCode::from_u16(status).expect("a status"), "{\"code\":\"x\",\"message\":\"on command\"}").into_response();
             if let Some(seconds) = after {
                 response.headers_mut().insert("retry-after", seconds.into());
             }
@@ -183,7 +191,9 @@ async fn write(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
 async fn query(State(shared): State<Arc<Shared>>, axum::Json(asked): axum::Json<serde_json::Value>) -> Response {
     assert_eq!(asked["dialect"]["annotations"], serde_json::json!(["datatype", "group", "default"]));
     let Judge::Model(model) = &shared.judge else { return StatusCode::NOT_IMPLEMENTED.into_response() };
-    let mut answer = model.query(asked["query"].as_str().expect("a text"));
+    let text = asked["query"].as_str().expect("a text");
+    shared.queries.lock().unwrap().push(text.to_owned());
+    let mut answer = model.query(text);
     answer.push_str(&shared.behind.lock().unwrap());
     // In small pieces, as a server sends what it finds.
     let pieces: Vec<Result<Bytes, std::io::Error>> = answer.as_bytes().chunks(97).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();

@@ -18,9 +18,7 @@ pub(in crate::history) fn copy(from: &Path, to: &Path) -> Result<Vec<String>, Da
             Err(error) => return Err(error),
         };
         let target = to.join(&name);
-        connection
-            .execute("VACUUM INTO ?1", [target.to_string_lossy()])
-            .map_err(|error| DayError::sqlite(&target, error))?;
+        connection.execute("VACUUM INTO ?1", [target.to_string_lossy()]).map_err(|error| DayError::sqlite(&target, error))?;
         names.push(name);
     }
     Ok(names)

@@ -128,8 +128,7 @@ fn series_row(connection: &Connection, measurement: Measurement, pair: &str, sou
 }
 
 fn word_row(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
-    let there =
-        connection.prepare_cached("SELECT id FROM word WHERE text = ?1")?.query_row([text], |row| row.get(0)).optional()?;
+    let there = connection.prepare_cached("SELECT id FROM word WHERE text = ?1")?.query_row([text], |row| row.get(0)).optional()?;
     if let Some(id) = there {
         return Ok(id);
     }

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use super::HistoryError;
 use super::figures::Figures;
-use super::query::QueryError;
+use super::query::{AlertQuery, Alerts, BookAt, Name, Page, QueryError, RangeQuery, SeriesSpan, Span, WindowQuery, Windows};
 use super::queue::Taken;
 use crate::config::settings;
 use reader::Reader;
@@ -61,12 +61,13 @@ impl Embedded {
             .name("history".to_owned())
             .spawn(move || writer::run(&own, &of_writer, &taken, &figures))
             .map_err(|error| HistoryError::folder(folder, &error))?;
-        let home = Self { folder: Arc::from(folder), readers: Arc::new(Semaphore::new(READERS)), waiting: Semaphore::new(WAITING), _lock: lock };
+        let home =
+            Self { folder: Arc::from(folder), readers: Arc::new(Semaphore::new(READERS)), waiting: Semaphore::new(WAITING), _lock: lock };
         Ok((home, writer))
     }
 
     /// Answers a question on a thread that may block.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(Reader<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
@@ -79,6 +80,26 @@ impl Embedded {
             question(Reader::new(&folder))
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| QueryError::Home(error.to_string()))?
+    }
+
+    pub(super) async fn range(&self, query: RangeQuery) -> Result<Page, QueryError> {
+        self.ask(move |reader| reader.range(&query)).await
+    }
+
+    pub(super) async fn windows(&self, query: WindowQuery) -> Result<Windows, QueryError> {
+        self.ask(move |reader| reader.windows(&query)).await
+    }
+
+    pub(super) async fn alerts(&self, query: AlertQuery) -> Result<Alerts, QueryError> {
+        self.ask(move |reader| reader.alerts(&query)).await
+    }
+
+    pub(super) async fn book(&self, pair: Name, at_ns: i64) -> Result<Option<BookAt>, QueryError> {
+        self.ask(move |reader| reader.book(&pair, at_ns)).await
+    }
+
+    pub(super) async fn catalog(&self, span: Span) -> Result<Vec<SeriesSpan>, QueryError> {
+        self.ask(move |reader| reader.catalog(span)).await
     }
 
     /// Where it is.

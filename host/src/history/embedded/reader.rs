@@ -13,8 +13,8 @@ use super::schema::{self, DayError};
 use crate::history::entry::{AlertEntry, BookEntry, Measurement, Value};
 use crate::history::fold::Fold;
 use crate::history::query::{
-    AlertQuery, Alerts, BOOK_REACH, BookAt, Gather, MAX_SERIES, Name, Page, Point, QueryError, RangeQuery, Selection, SeriesKey, SeriesSpan,
-    Span, WindowQuery, Windows,
+    AlertQuery, Alerts, BOOK_REACH, BookAt, Gather, MAX_SERIES, Name, Page, Point, QueryError, RangeQuery, Selection, SeriesKey,
+    SeriesSpan, Span, WindowQuery, Windows,
 };
 
 /// Longest time for one question.

@@ -78,7 +78,9 @@ pub(super) fn open(file: &Path) -> Result<Connection, DayError> {
     // WAL: readers and the writer don't wait for each other. NORMAL: a killed process loses nothing that was committed; a power cut may
     // lose the last commits, and no more than whole ones.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;",
+        )
         .map_err(failed)?;
     let (application, version) = marks(&connection).map_err(failed)?;
     if (application, version) == (0, 0) {

@@ -132,10 +132,8 @@ pub(super) fn catalog(bucket: &str, span: Span, measurement: Measurement) -> Str
     let data = source(bucket, span, measurement.name());
     let mut text = format!("data = {data}\n");
     for end in ["first", "last"] {
-        let _ = write!(
-            text,
-            "\ndata\n  |> {end}()\n  |> drop(columns: [\"_start\", \"_stop\", \"_value\"])\n  |> yield(name: \"{end}\")\n"
-        );
+        let _ =
+            write!(text, "\ndata\n  |> {end}()\n  |> drop(columns: [\"_start\", \"_stop\", \"_value\"])\n  |> yield(name: \"{end}\")\n");
     }
     text
 }

@@ -22,8 +22,7 @@ const MAX_ERROR: usize = 4096;
 /// Most bytes of an answer to a query.
 const MAX_ANSWER: usize = 256 << 20;
 
-/// A server and who we are there.
-#[derive(Clone)]
+/// A server and who we are there. Each runtime needs one of its own: connections belong to the runtime that made them.
 pub(super) struct Server {
     client: Client,
     url: String,
@@ -84,6 +83,8 @@ struct Said {
 
 impl Server {
     pub(super) fn new(influx: &settings::Influx, keep_days: Option<i64>) -> Result<Self, HistoryError> {
+        // One provider of cryptography for all of the host; a later call only finds it there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if !influx.token.is_empty() {
             let mut value = HeaderValue::from_str(&format!("Token {}", influx.token))
@@ -148,7 +149,8 @@ impl Server {
 
     /// Makes the bucket where there is none; whether the server could be asked. What can't be done is told, and no reason not to write.
     pub(super) async fn prepare(&self) -> bool {
-        let asked = self.client.get(format!("{}/api/v2/buckets", self.url)).query(&[("org", &self.org), ("name", &self.bucket)]).send().await;
+        let asked =
+            self.client.get(format!("{}/api/v2/buckets", self.url)).query(&[("org", &self.org), ("name", &self.bucket)]).send().await;
         let Ok(response) = asked else { return false };
         let wanted = self.keep_days.map_or(0, |days| days * 86_400);
         match response.status() {
@@ -199,7 +201,10 @@ impl Server {
             }
             Ok(response) => {
                 let said = self.said(response).await;
-                tracing::warn!("the InfluxDB bucket {} can't be made: {said}\nhint: make it yourself, or give INFLUX_TOKEN the right", self.bucket);
+                tracing::warn!(
+                    "the InfluxDB bucket {} can't be made: {said}\nhint: make it yourself, or give INFLUX_TOKEN the right",
+                    self.bucket
+                );
             }
             Err(_) => return false,
         }
@@ -222,8 +227,13 @@ impl Server {
             "type": "flux",
             "dialect": {"annotations": ["datatype", "group", "default"], "header": true, "delimiter": ","},
         });
-        let sent =
-            self.client.post(format!("{}/api/v2/query", self.url)).query(&[("org", &self.org)]).header(ACCEPT, "application/csv").json(&body).send();
+        let sent = self
+            .client
+            .post(format!("{}/api/v2/query", self.url))
+            .query(&[("org", &self.org)])
+            .header(ACCEPT, "application/csv")
+            .json(&body)
+            .send();
         let mut response = sent.await.map_err(|error| QueryError::Home(self.away(&error)))?;
         if !response.status().is_success() {
             return Err(QueryError::Home(format!("InfluxDB at {} answers {}", self.url, self.said(response).await)));
@@ -269,9 +279,7 @@ impl Server {
         }
         body.truncate(MAX_ERROR);
         let text = match serde_json::from_slice::<Said>(&body) {
-            Ok(Said { code, message, error }) => {
-                [code, message.or(error)].into_iter().flatten().collect::<Vec<_>>().join(": ")
-            }
+            Ok(Said { code, message, error }) => [code, message.or(error)].into_iter().flatten().collect::<Vec<_>>().join(": "),
             Err(_) => String::from_utf8_lossy(&body).into_owned(),
         };
         let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();

@@ -1,7 +1,7 @@
 //! Entries as line protocol: the measurements of design §13, and those of connections, hosts and alerts.
 
 use influxdb_line_protocol::LineProtocolBuilder;
-use influxdb_line_protocol::builder::{AfterField, AfterTag, BeforeMeasurement};
+use influxdb_line_protocol::builder::{AfterField, AfterMeasurement, BeforeMeasurement};
 use leadline_market::Side;
 
 use super::names;
@@ -11,7 +11,7 @@ type Lines = LineProtocolBuilder<Vec<u8>, BeforeMeasurement>;
 
 /// A line's tags, then its fields.
 enum Rest {
-    Tags(LineProtocolBuilder<Vec<u8>, AfterTag>),
+    Tags(LineProtocolBuilder<Vec<u8>, AfterMeasurement>),
     Fields(LineProtocolBuilder<Vec<u8>, AfterField>),
 }
 
@@ -85,10 +85,13 @@ fn write_book(mut lines: Lines, book: &BookEntry) -> (Lines, u32) {
             .measurement(ORDERBOOK_DATA)
             .tag("data_type", if book.whole { SNAPSHOT } else { INCREMENTAL })
             .tag("instrument_id", &tag(&book.pair))
-            .tag("side", match level.side {
-                Side::Bid => BUY,
-                Side::Ask => SELL,
-            })
+            .tag(
+                "side",
+                match level.side {
+                    Side::Bid => BUY,
+                    Side::Ask => SELL,
+                },
+            )
             .field("price", level.price)
             .field("amount", level.amount)
             .field("depth_level", i64::from(level.depth))

@@ -64,7 +64,7 @@ impl Influx {
         let outbox = Arc::new(Outbox::open(&folder.join("spool"), influx.spool_bytes, figures).map_err(failed)?);
         let stop = CancellationToken::new();
         let sender = Sender {
-            server: server.clone(),
+            server: Server::new(influx, settings.keep_days)?,
             outbox: Arc::clone(&outbox),
             figures: Arc::clone(figures),
             dead: DeadLetters::new(folder.join("dead-letters.lp")),
@@ -75,10 +75,8 @@ impl Influx {
         // A runtime of its own: packing, unpacking and the spool's files would block the workers that receive.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let influx = influx.clone();
-        let encoder = std::thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(move || encoder::run(&taken, &outbox, &influx))
-            .map_err(failed)?;
+        let encoder =
+            std::thread::Builder::new().name("history".to_owned()).spawn(move || encoder::run(&taken, &outbox, &influx)).map_err(failed)?;
         let sender =
             std::thread::Builder::new().name("history-sender".to_owned()).spawn(move || runtime.block_on(sender.run())).map_err(failed)?;
         tracing::info!("history goes to InfluxDB at {}, bucket {}", server.url(), server.bucket());

@@ -74,7 +74,8 @@ impl Outbox {
             tracing::info!("{}: {lines} points of an earlier run wait for InfluxDB", folder.display());
         }
         let state = State { spool: spool.into(), next, ..State::default() };
-        let outbox = Self { folder: folder.to_owned(), max_bytes, figures: Arc::clone(figures), state: Mutex::new(state), changed: Notify::new() };
+        let outbox =
+            Self { folder: folder.to_owned(), max_bytes, figures: Arc::clone(figures), state: Mutex::new(state), changed: Notify::new() };
         outbox.show(&outbox.lock());
         Ok(outbox)
     }
@@ -117,7 +118,11 @@ impl Outbox {
             return;
         }
         let spooled = Spooled { number: batch.number, lines: batch.lines, bytes: batch.body.len() as u64 };
-        if in_front { state.spool.push_front(spooled) } else { state.spool.push_back(spooled) }
+        if in_front {
+            state.spool.push_front(spooled)
+        } else {
+            state.spool.push_back(spooled)
+        }
         let mut bytes: u64 = state.spool.iter().map(|one| one.bytes).sum();
         // The first may be on its way.
         while bytes > self.max_bytes
@@ -179,11 +184,6 @@ impl Outbox {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
-    }
-
-    /// Whether no more batches come.
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
     }
 
     /// Puts what is in memory into the spool, for the next host.

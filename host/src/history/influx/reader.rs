@@ -86,7 +86,9 @@ pub(super) async fn windows(server: &Server, query: &WindowQuery) -> Result<Wind
     let answer = server.query(&flux::windows(server.bucket(), query)).await?;
     let mut partial: BTreeMap<SeriesKey, BTreeMap<i64, Partial>> = BTreeMap::new();
     table::read(&answer, |row| {
-        let (Some(key), Some(time), number) = (key(row, query.selection().measurement), row.time("_time"), row.number("_value")) else { return };
+        let (Some(key), Some(time), number) = (key(row, query.selection().measurement), row.time("_time"), row.number("_value")) else {
+            return;
+        };
         let window = partial.entry(key).or_default().entry(time).or_default();
         match row.text("result") {
             Some("count") => window.count = number,
@@ -125,7 +127,8 @@ pub(super) async fn alerts(server: &Server, query: &AlertQuery) -> Result<Alerts
             });
         }
     })?;
-    alerts.sort_by(|a, b| b.time_ns.cmp(&a.time_ns).then_with(|| (&a.pair, &a.source, &a.severity).cmp(&(&b.pair, &b.source, &b.severity))));
+    alerts
+        .sort_by(|a, b| b.time_ns.cmp(&a.time_ns).then_with(|| (&a.pair, &a.source, &a.severity).cmp(&(&b.pair, &b.source, &b.severity))));
     alerts.truncate(query.limit);
     Ok(alerts)
 }

@@ -118,7 +118,12 @@ mod tests {
     fn tables_of_several_results_are_read_with_their_kinds_defaults_and_nulls() {
         let mut seen = Vec::new();
         read(TWO_TABLES.as_bytes(), |row| {
-            seen.push((row.text("result").map(str::to_owned), row.time("_time"), row.value("_value"), row.text("_field").map(str::to_owned)));
+            seen.push((
+                row.text("result").map(str::to_owned),
+                row.time("_time"),
+                row.value("_value"),
+                row.text("_field").map(str::to_owned),
+            ));
         })
         .expect("it is good");
         let text = |text: &str| Some(text.to_owned());
@@ -135,9 +140,10 @@ mod tests {
 
     #[test]
     fn an_error_behind_good_rows_is_an_error() {
-        for error in
-            ["#datatype,string,string\r\n#group,true,true\r\n#default,,\r\n,error,reference\r\n,it broke,897\r\n", "error,reference\r\nit broke,897\r\n"]
-        {
+        for error in [
+            "#datatype,string,string\r\n#group,true,true\r\n#default,,\r\n,error,reference\r\n,it broke,897\r\n",
+            "error,reference\r\nit broke,897\r\n",
+        ] {
             let answer = format!("{TWO_TABLES}{error}");
             let told = read(answer.as_bytes(), |_| {}).expect_err("an error").to_string();
             assert!(told.contains("it broke"), "{told}");
