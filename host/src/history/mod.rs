@@ -140,13 +140,12 @@ impl History {
         if !self.is_on() {
             return false;
         }
-        match self.offers.offer(entry) {
-            Ok(()) => true,
-            Err(entry) => {
-                self.figures.drop_points(entry.points(), "they come faster than they can be written");
-                false
-            }
+        let points = entry.points();
+        let taken = self.offers.offer(entry);
+        if !taken {
+            self.figures.drop_points(points, "they come faster than they can be written");
         }
+        taken
     }
 
     /// How much was kept, waits, was dropped.

@@ -180,7 +180,7 @@ impl WindowQuery {
     /// [`QueryError::Question`].
     pub fn new(selection: Selection, span: Span, every: Duration) -> Result<Self, QueryError> {
         let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
-        if every_ms < 1 || every_ms > 366 * 86_400_000 || every.subsec_nanos() % 1_000_000 != 0 {
+        if !(1..=366 * 86_400_000).contains(&every_ms) || !every.subsec_nanos().is_multiple_of(1_000_000) {
             return Err(QueryError::question("a window is 1 ms to 366 days long, in whole milliseconds", "such as 1m or 1h"));
         }
         let every_ns = every_ms * 1_000_000;

@@ -54,12 +54,12 @@ pub(super) fn queue() -> (Offers, Taken) {
 }
 
 impl Offers {
-    /// Puts an entry in; gives it back where there is no room, or nobody takes any more.
-    pub(super) fn offer(&self, entry: Entry) -> Result<(), Entry> {
+    /// Puts an entry in; whether it is in: not where there is no room, or nobody takes any more.
+    pub(super) fn offer(&self, entry: Entry) -> bool {
         let weight = entry.weight();
         let mut state = self.0.lock();
         if state.stopping || state.waiting.len() >= ENTRIES || state.bytes + weight > BYTES {
-            return Err(entry);
+            return false;
         }
         state.bytes += weight;
         state.waiting.push_back(entry);
@@ -69,7 +69,7 @@ impl Offers {
         if first {
             self.0.changed.notify_all();
         }
-        Ok(())
+        true
     }
 
     /// How many wait.

@@ -35,6 +35,9 @@ struct Kept {
     states: u64,
 }
 
+/// By pair, then by plugin.
+type Readings = HashMap<Arc<str>, HashMap<Arc<str>, Kept>>;
+
 /// What was kept last of a pair's books.
 struct Books {
     /// Exchange time of the last frame, milliseconds since 1970.
@@ -57,7 +60,7 @@ enum Kind {
 pub struct Sieve {
     interval: Duration,
     policy: BookPolicy,
-    readings: Mutex<HashMap<Arc<str>, HashMap<Arc<str>, Kept>>>,
+    readings: Mutex<Readings>,
     books: Mutex<HashMap<Arc<str>, Books>>,
     kinds: Mutex<HashMap<(Measurement, Box<str>), Kind>>,
 }

@@ -19,7 +19,8 @@ pub enum Cell {
 
 type Tags = BTreeMap<String, String>;
 type Key = (String, Tags, String);
-type Rows = Vec<BTreeMap<String, Cell>>;
+type Columns = BTreeMap<String, Cell>;
+type Rows = Vec<Columns>;
 
 /// What was written: measurement, tags and field, then time.
 #[derive(Default)]
@@ -257,7 +258,7 @@ fn aggregate(key: &BTreeMap<String, Cell>, rows: &Rows, every: i64, of: &str) ->
 
 /// Rows of one time and one key become one row, with a column a field.
 fn pivot(tables: &[Table]) -> Vec<Table> {
-    let mut out: BTreeMap<String, (BTreeMap<String, Cell>, BTreeMap<i64, BTreeMap<String, Cell>>)> = BTreeMap::new();
+    let mut out: BTreeMap<String, (Columns, BTreeMap<i64, Columns>)> = BTreeMap::new();
     for table in tables {
         let mut key = table.key.clone();
         key.remove("_field");

@@ -13,12 +13,15 @@ use crate::history::entry::{AlertEntry, BookEntry, Entry, Measurement, Sample, V
 /// Words whose rows are remembered; more are looked up.
 const WORDS: usize = 10_000;
 
+/// What the fields of a sample belong to: measurement, pair, source.
+type Source = (Measurement, Arc<str>, Arc<str>);
+
 /// An open file.
 pub(super) struct Day {
     file: PathBuf,
     connection: Connection,
     /// The rows of series: by measurement, pair and source, then by field.
-    series: HashMap<(Measurement, Arc<str>, Arc<str>), HashMap<Box<str>, i64>>,
+    series: HashMap<Source, HashMap<Box<str>, i64>>,
     words: HashMap<Arc<str>, i64>,
     /// The bytes of a frame's levels; memory that is used again.
     packed: Vec<u8>,
