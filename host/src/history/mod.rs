@@ -110,6 +110,21 @@ impl History {
         Ok(Arc::new(Self { offers, home, figures, threads: Mutex::new(threads) }))
     }
 
+    /// The same home for questions alone, as a process without a feed asks them: nothing is written, and no folder taken.
+    ///
+    /// # Errors
+    /// [`HistoryError::Influx`].
+    pub fn to_read(settings: &settings::History) -> Result<Arc<Self>, HistoryError> {
+        let home = match (&settings.folder, &settings.influx) {
+            (_, Some(influx)) => Home::Influx(Influx::to_read(influx)?),
+            (Some(folder), None) if folder.is_dir() => Home::Embedded(Embedded::to_read(folder)),
+            _ => Home::Off,
+        };
+        let (offers, _) = queue::queue();
+        offers.close();
+        Ok(Arc::new(Self { offers, home, figures: Arc::default(), threads: Mutex::default() }))
+    }
+
     /// Whether anything is kept.
     #[must_use]
     pub fn is_on(&self) -> bool {

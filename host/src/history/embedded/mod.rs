@@ -41,8 +41,8 @@ pub(super) struct Embedded {
     folder: Arc<Path>,
     readers: Arc<Semaphore>,
     waiting: Semaphore,
-    /// Held while the host runs: two writers would each delete what the other needs.
-    _lock: std::fs::File,
+    /// Held while the host runs: two writers would each delete what the other needs. None: it only reads.
+    _lock: Option<std::fs::File>,
 }
 
 impl Embedded {
@@ -61,9 +61,12 @@ impl Embedded {
             .name("history".to_owned())
             .spawn(move || writer::run(&own, &of_writer, &taken, &figures))
             .map_err(|error| HistoryError::folder(folder, &error))?;
-        let home =
-            Self { folder: Arc::from(folder), readers: Arc::new(Semaphore::new(READERS)), waiting: Semaphore::new(WAITING), _lock: lock };
-        Ok((home, writer))
+        Ok((Self { _lock: Some(lock), ..Self::to_read(folder) }, writer))
+    }
+
+    /// Reads what another process writes.
+    pub(super) fn to_read(folder: &Path) -> Self {
+        Self { folder: Arc::from(folder), readers: Arc::new(Semaphore::new(READERS)), waiting: Semaphore::new(WAITING), _lock: None }
     }
 
     /// Answers a question on a thread that may block.

@@ -45,8 +45,8 @@ use sender::Sender;
 pub(super) struct Influx {
     server: Server,
     stop: CancellationToken,
-    /// Held while the host runs: two hosts would each send the other's spool.
-    _lock: std::fs::File,
+    /// Held while the host runs: two hosts would each send the other's spool. None: it only reads.
+    _lock: Option<std::fs::File>,
 }
 
 impl Influx {
@@ -80,7 +80,12 @@ impl Influx {
         let sender =
             std::thread::Builder::new().name("history-sender".to_owned()).spawn(move || runtime.block_on(sender.run())).map_err(failed)?;
         tracing::info!("history goes to InfluxDB at {}, bucket {}", server.url(), server.bucket());
-        Ok((Self { server, stop, _lock: lock }, vec![encoder, sender]))
+        Ok((Self { server, stop, _lock: Some(lock) }, vec![encoder, sender]))
+    }
+
+    /// Reads what hosts write.
+    pub(super) fn to_read(influx: &settings::Influx) -> Result<Self, HistoryError> {
+        Ok(Self { server: Server::new(influx, None)?, stop: CancellationToken::new(), _lock: None })
     }
 
     /// The host stops: what can't be sent soon goes into the spool.
