@@ -71,6 +71,7 @@ pub fn command() -> Command {
         )
         .subcommand(evaluate::arguments::command())
         .subcommand(plugin::arguments::command())
+        .subcommands(super::backup::commands())
         .subcommand(token())
         .subcommand(Command::new("openapi").about("Print the API's OpenAPI description"))
 }
