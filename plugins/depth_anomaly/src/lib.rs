@@ -4,14 +4,16 @@
 //!
 //! - [`parameters`]: what an operator can set.
 //! - [`algorithm`]: books in, one sample a second to the streams, a report out.
-//! - [`stream`]: the depth of one band on one side against its own past: level score and CUSUM of the innovations.
-//! - [`alarm`]: from the streams of one second to normal, warning or alert, and to notices.
+//! - [`stream`]: the depth of one band on one side against its own past.
+//! - [`breadth`]: how many levels of a side lose size within a second, and the sums that find a shock or a drift in it.
+//! - [`alarm`]: from the evidence of one second to normal, warning or alert, and to notices.
 //!
 //! This file is the contract.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alarm;
 pub mod algorithm;
+pub mod breadth;
 pub mod parameters;
 pub mod stream;
 
@@ -25,10 +27,10 @@ use parameters::Settings;
 use serde::{Deserialize, Serialize};
 
 /// Shape of the saved state; raised whenever it changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The outputs in the order of the fields of a reading.
-const OUTPUTS: [fields::Declared; 7] = [
+const OUTPUTS: [fields::Declared; 8] = [
     (
         "depth_anomaly_score",
         OutputKind::Score,
@@ -54,7 +56,15 @@ const OUTPUTS: [fields::Declared; 7] = [
         "JSON",
         None,
         None,
-        "Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below, CUSUM; or why it is left out",
+        "Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below; or why it is left out",
+    ),
+    (
+        "evidence",
+        OutputKind::Other,
+        "JSON",
+        None,
+        None,
+        "By side: breadth of the last second's change; for withdrawal and surge shock, drift and level, each 1 at its threshold",
     ),
     ("coverage", OutputKind::Bps, "bps", Some(0.0), None, "How far the bids and the asks of this book reach from mid"),
 ];
@@ -109,7 +119,7 @@ impl Plugin for DepthAnomalyPlugin {
             }
             return Ok(Reading { outcome, fields: no_fields(), notices: Vec::new() });
         }
-        let notices = self.analysis.push(&self.depth, book.time_ms, restarted, &self.settings);
+        let notices = self.analysis.push(&self.depth, book, restarted, &self.settings);
         let remaining = |samples: usize| Some(samples as u64 * 1000);
         let outcome = match self.analysis.evidence(&self.settings) {
             Evidence::Complete => Outcome::Ok,
@@ -125,7 +135,7 @@ impl Plugin for DepthAnomalyPlugin {
                 remaining(missing + PROVISIONAL),
             ),
         };
-        let fields = self.analysis.report(&self.depth).map_or_else(no_fields, |report| {
+        let fields = self.analysis.report(&self.depth, &self.settings).map_or_else(no_fields, |report| {
             let word = |name, word: Option<&str>| word.map_or_else(|| fields::none(name), |word| fields::text(name, word));
             vec![
                 fields::number(OUTPUTS[0].0, report.score),
@@ -134,7 +144,8 @@ impl Plugin for DepthAnomalyPlugin {
                 word(OUTPUTS[3].0, report.direction),
                 fields::maybe(OUTPUTS[4].0, report.below_baseline),
                 fields::json(OUTPUTS[5].0, report.bands),
-                Field { name: OUTPUTS[6].0.to_owned(), value: Value::Numbers(report.coverage.map(format::round).to_vec()) },
+                fields::json(OUTPUTS[6].0, report.evidence),
+                Field { name: OUTPUTS[7].0.to_owned(), value: Value::Numbers(report.coverage.map(format::round).to_vec()) },
             ]
         });
         Ok(Reading { outcome, fields, notices })
