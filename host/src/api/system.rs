@@ -1,0 +1,81 @@
+//! How the host is doing: state, figures, metrics, whether it is alive.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::app::App;
+use super::document::Document;
+use super::error::ApiError;
+use super::metrics;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(state)).routes(routes!(system)).routes(routes!(scrape)).routes(routes!(alive))
+}
+
+/// An answer that is good for this moment alone.
+pub(super) fn fresh(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+}
+
+/// The whole state, as an overview shows it.
+#[utoipa::path(get, path = "/api/v1/state", tag = "system", responses((status = 200, description = "The state now", body = Document)))]
+async fn state(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(fresh(app.source.document().await?))
+}
+
+/// The process that answers, and the host's figures.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SystemView {
+    /// The version of the process that answers.
+    version: &'static str,
+    /// `host`: it has feeds of its own; `api`: it answers from Redis.
+    role: &'static str,
+    /// Clients of the stream now.
+    stream_clients: usize,
+    /// The fields of `system:monitoring`; empty where no host runs.
+    monitoring: BTreeMap<String, String>,
+}
+
+/// How the host is doing, in its own figures.
+#[utoipa::path(get, path = "/api/v1/system", tag = "system", responses((status = 200, description = "The figures now", body = SystemView)))]
+async fn system(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(fresh(SystemView {
+        version: env!("CARGO_PKG_VERSION"),
+        role: if app.source.live().is_some() { "host" } else { "api" },
+        stream_clients: app.hub.clients(),
+        monitoring: app.source.monitoring().await?,
+    }))
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "system",
+    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"))
+)]
+async fn scrape(State(app): State<App>) -> Response {
+    match app.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => ApiError::of(StatusCode::INTERNAL_SERVER_ERROR, "no_metrics", error).into_response(),
+    }
+}
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "system",
+    security(()),
+    responses((status = 200, description = "It is", body = String, content_type = "text/plain"))
+)]
+async fn alive() -> &'static str {
+    "alive\n"
+}
