@@ -1,7 +1,7 @@
 //! From the evidence of one second to normal, warning or alert, and to notices.
 
-use crate::parameters::Settings;
 use crate::breadth::Breadth;
+use crate::parameters::Settings;
 use crate::stream::{Direction, Stream};
 use leadline_plugin::{Notice, Severity, fields};
 use serde::{Deserialize, Serialize};

@@ -116,7 +116,16 @@ impl Breadth {
     pub fn new(settings: &Settings) -> Self {
         let cusum = Cusum::new(settings.breadth_slack, 3.0 * settings.breadth_threshold);
         let window = || RollingMedian::new(settings.window as usize);
-        Self { levels: window(), usual_levels: 1.0, changes: window(), drift: 0.0, drifts: window(), scales: None, withdrawal: cusum, surge: cusum }
+        Self {
+            levels: window(),
+            usual_levels: 1.0,
+            changes: window(),
+            drift: 0.0,
+            drifts: window(),
+            scales: None,
+            withdrawal: cusum,
+            surge: cusum,
+        }
     }
 
     /// The change of one second; none: the step to it is none.
@@ -152,9 +161,9 @@ impl Breadth {
             let (low, high) = (window.quantile(0.5 - 0.5 * NEARLY_ALL)?, window.quantile(0.5 + 0.5 * NEARLY_ALL)?);
             Some(math::larger(around, 0.5 * (high - low) / NEARLY_ALL_SIGMA))
         };
-        self.scales = scale(&self.changes).zip(scale(&self.drifts)).map(|(change, drift)| {
-            [change.max(settings.breadth_floor), drift.max(settings.drift_floor / settings.drift_full)]
-        });
+        self.scales = scale(&self.changes)
+            .zip(scale(&self.drifts))
+            .map(|(change, drift)| [change.max(settings.breadth_floor), drift.max(settings.drift_floor / settings.drift_full)]);
     }
 
     /// How far a shock goes: 1 is the threshold.
@@ -188,7 +197,8 @@ impl Breadth {
     /// Whether a restored one is one that `settings` lead to.
     #[must_use]
     pub fn fits(&self, settings: &Settings) -> bool {
-        [&self.levels, &self.changes, &self.drifts].iter().all(|window| window.window().capacity() == settings.window as usize) && self.drift.is_finite()
+        [&self.levels, &self.changes, &self.drifts].iter().all(|window| window.window().capacity() == settings.window as usize)
+            && self.drift.is_finite()
             && self.usual_levels >= 1.0
     }
 }

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_series_that_wanders_slowly_has_at_least_the_scale_that_its_steps_imply() {
         let settings = Settings::default();
-        let mut smallest = [f64::INFINITY; 2];
+        let mut enlarged = 0;
         for seed in 0..40 {
             let mut random = leadline_plugin::synthetic::Random::new(seed);
             let (mut stream, mut steps, mut x) = (Stream::new(0, 1, &settings), vec![], 0.0);
@@ -235,9 +235,10 @@ mod tests {
             }
             stream.refresh(&steps, &mut [vec![], vec![]], &settings);
             let (baseline, around) = (stream.baseline.unwrap(), stream.window.absolute_deviation(stream.window.median().unwrap()).unwrap());
-            smallest = [smallest[0].min(MAD_TO_SIGMA * around), smallest[1].min(baseline.scale)];
+            assert!(baseline.scale >= MAD_TO_SIGMA * around, "seed {seed}");
+            enlarged += u32::from(baseline.scale > 1.1 * MAD_TO_SIGMA * around);
         }
-        assert!(smallest[0] < 0.45 && smallest[1] > 1.2 * smallest[0], "of a true scale of 1: {smallest:?}");
+        assert!(enlarged >= 5, "in {enlarged} of 40");
     }
 
     #[test]

@@ -192,7 +192,9 @@ fn depth_drawn_over_half_a_minute_is_a_drift() {
     let mut simulation = Simulation::new(13);
     let mut plugin = open("");
     plugin.run(&simulation.calm(900)).unwrap();
-    let books: Vec<_> = (0..45).map(|second| simulation.book(|side, _| if side == 1 { 0.2_f64.powf((f64::from(second) / 30.0).min(1.0)) } else { 1.0 })).collect();
+    let books: Vec<_> = (0..45)
+        .map(|second| simulation.book(|side, _| if side == 1 { 0.2_f64.powf((f64::from(second) / 30.0).min(1.0)) } else { 1.0 }))
+        .collect();
     let readings = plugin.run(&books).unwrap();
     let found = readings.iter().find(|reading| state(reading) != "normal").unwrap();
     assert_eq!((text(found, "side"), text(found, "direction")), (Some("ask"), Some("withdrawal")));

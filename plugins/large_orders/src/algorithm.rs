@@ -27,12 +27,12 @@ parameters! {
         /// And until the imbalance is back within this; not above entry.
         exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
         /// And the net weight of the large levels is this many times its median over the last seconds.
-        unusual: f64 = 5.0, unit "times", range 0.0 to 100.0;
+        unusual: f64 = 6.0, unit "times", range 0.0 to 100.0;
         /// The seconds that tell what is usual.
         history: u32 = 900, unit "s", range 60.0 to 3600.0;
         /// A tendency that lasts longer than this becomes the usual.
         freeze: u32 = 600, unit "s", range 10.0 to 86400.0;
-        /// Until a minute of them is known, entry and exit are raised together until entry is this many standard deviations of chance.
+        /// Until a minute and a half of them is known, entry and exit are raised together until entry is this many standard deviations of chance.
         evidence: f64 = 1.65, unit "standard deviations", range 0.0 to 10.0;
         /// The word changes when it has been due for this long.
         dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;

@@ -2,7 +2,7 @@
 //!
 //! B, A = Σ over large bids, asks of v · 2^(−d / 25 bps) · (½ + ½ (1 − 2^(−age / 10 s))); I = (B − A) / (B + A), smoothed with a half-life of 5 s.
 //! On most books a few giants lean one way by mere chance. So a tendency must also exceed what is usual on this pair ([`crate::usual`]): its net weight
-//! B − A, smoothed alike, must be `unusual` times its median over the last quarter of an hour. Until a minute of that is known, it must exceed
+//! B − A, smoothed alike, must be `unusual` times its median over the last quarter of an hour. Until a minute and a half of that is known, it must exceed
 //! chance instead: if each large level w could as well stand on the other side, I has the standard deviation √Σw² / Σw, 0.5 to 0.6 for the four or so
 //! large levels a side of a usual book. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
 
@@ -100,9 +100,13 @@ impl Tendency {
         let needed = rule.unusual * usual.unwrap_or(0.0);
         let next = if few {
             Trend::Neutral
-        } else if (imbalance > entry && self.net > needed) || (self.trend == Trend::Bullish && imbalance >= exit && self.net >= STAY * needed) {
+        } else if (imbalance > entry && self.net > needed)
+            || (self.trend == Trend::Bullish && imbalance >= exit && self.net >= STAY * needed)
+        {
             Trend::Bullish
-        } else if (imbalance < -entry && self.net < -needed) || (self.trend == Trend::Bearish && imbalance <= -exit && self.net <= -STAY * needed) {
+        } else if (imbalance < -entry && self.net < -needed)
+            || (self.trend == Trend::Bearish && imbalance <= -exit && self.net <= -STAY * needed)
+        {
             Trend::Bearish
         } else {
             Trend::Neutral

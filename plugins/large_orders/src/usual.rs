@@ -9,7 +9,7 @@ use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::windows::{RollingMedian, SecondGrid, Tick};
 
 /// Fewer samples than this say nothing.
-pub const FEWEST_SAMPLES: usize = 60;
+pub const FEWEST_SAMPLES: usize = 90;
 
 /// The net weight of the last minutes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,9 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn says_nothing_before_a_minute_and_then_the_median() {
-        assert_eq!((after(59, |_| 1.0, |_| true).net(), after(59, |_| 1.0, |_| true).missing()), (None, 1));
-        assert_eq!(after(60, |_| 1.0, |_| true).net(), Some(1.0));
+    fn says_nothing_before_a_minute_and_a_half_and_then_the_median() {
+        assert_eq!((after(89, |_| 1.0, |_| true).net(), after(89, |_| 1.0, |_| true).missing()), (None, 1));
+        assert_eq!(after(90, |_| 1.0, |_| true).net(), Some(1.0));
         // 1 to 100 with changing signs: the window holds the newest 100.
         let usual = after(200, |second| (second % 100) as f64 * if second % 2 == 0 { 1.0 } else { -1.0 }, |_| true);
         assert_eq!(usual.net(), Some(49.5));
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn a_tendency_keeps_samples_away_for_as_long_as_it_is_frozen() {
-        let wall = |second: u64| if second > 70 { 9.0 } else { 1.0 };
-        assert_eq!(after(100, wall, |second| second <= 72).net(), Some(1.0));
-        assert_eq!(after(165, wall, |second| second <= 72).net(), Some(9.0), "from 30 s on it is sampled, and then it is usual");
+        let wall = |second: u64| if second > 95 { 9.0 } else { 1.0 };
+        assert_eq!(after(120, wall, |second| second <= 97).net(), Some(1.0));
+        assert_eq!(after(190, wall, |second| second <= 97).net(), Some(9.0), "from 30 s on it is sampled, and then it is usual");
     }
 }

@@ -144,11 +144,12 @@ fn one_wall_where_there_usually_is_none_is_a_tendency_within_ten_seconds() {
             let mut book = market.frame();
             if wall {
                 let level = 120;
-                book.bids.sizes[level] = 0.1 * book.bids.prices.iter().zip(&book.bids.sizes).map(|(p, q)| p * q).sum::<f64>() / book.bids.prices[level];
+                book.bids.sizes[level] =
+                    0.1 * book.bids.prices.iter().zip(&book.bids.sizes).map(|(p, q)| p * q).sum::<f64>() / book.bids.prices[level];
             }
             text(&harness.run([&book]).unwrap()[0], "large_order_trend").unwrap().to_owned()
         };
-        assert!((0..90).all(|_| word(false) == "neutral"), "seed {seed}");
+        assert!((0..100).all(|_| word(false) == "neutral"), "seed {seed}");
         let with: Vec<_> = (0..60).map(|_| word(true)).collect();
         assert!(with[10..].iter().all(|word| word == "bullish"), "seed {seed}: {with:?}");
         let after: Vec<_> = (0..20).map(|_| word(false)).collect();

@@ -187,11 +187,18 @@ impl SupportResistance {
     /// # Errors
     /// A sentence, when the state is not one that this code could have written.
     pub fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        for (side, SavedSide { tracked, ended, undecided }) in [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)] {
+        for (side, SavedSide { tracked, ended, undecided }) in
+            [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)]
+        {
             let places = |place| tracked.iter().filter(|level: &&Tracked| level.place == Some(place)).count() <= 1;
             let few = tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN && undecided.len() <= ENDED_SHOWN;
             let sound = tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && few;
-            if !sound || ended.iter().chain(&undecided).any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite())) {
+            if !sound
+                || ended
+                    .iter()
+                    .chain(&undecided)
+                    .any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite()))
+            {
                 return Err("the saved levels contradict themselves".to_owned());
             }
             side.tracker.tracked = tracked;
@@ -230,17 +237,22 @@ impl SideLevels {
             level.stood_out |= level.excess >= parameters.place_excess;
         }
         let dwell_ms = (parameters.dwell * 1000.0) as u64;
-        assign(&mut self.tracker.tracked, now_ms, Incumbency { advantage: parameters.advantage, dwell_ms, least_excess: parameters.place_excess });
+        assign(
+            &mut self.tracker.tracked,
+            now_ms,
+            Incumbency { advantage: parameters.advantage, dwell_ms, least_excess: parameters.place_excess },
+        );
 
         self.ended.retain(|ended| now_ms.saturating_sub(ended.time_ms) <= ENDED_SHOWN_MS);
         let Self { tracker, ended, undecided, .. } = self;
         undecided.retain(|level| {
-            let through = is_through(level.price, direction, best);
+            let in_time = now_ms.saturating_sub(level.time_ms) <= UNDECIDED_MS;
             let back = tracker.tracked.iter().any(|other| (other.price - level.price).abs() <= bandwidth * mid * 1e-4);
-            if through && !back {
+            let through = is_through(level.price, direction, best);
+            if in_time && through && !back {
                 remember(ended, Ended { time_ms: now_ms, state: State::Consumed, ..level.clone() });
             }
-            !through && !back && now_ms.saturating_sub(level.time_ms) <= UNDECIDED_MS
+            in_time && !through && !back
         });
         for level in tracker.gone.iter().filter(|level| level.place.is_some() || level.stood_out) {
             let gone = |state| Ended { price: level.price, notional: level.notional, age_s: level.age_s(now_ms), time_ms: now_ms, state };
