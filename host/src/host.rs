@@ -160,7 +160,7 @@ impl Host {
         let desks = crew.memory.clone();
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
         let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
-        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone() };
+        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone(), rest: rest.clone() };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,

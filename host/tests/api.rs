@@ -10,6 +10,7 @@ use leadline_host::api::app::Parts;
 use leadline_host::api::security::{Role, tokens};
 use leadline_host::api::server::Server;
 use leadline_host::host::Host;
+use leadline_host::okx::{Proxies, Rest};
 use leadline_host::results::Link;
 use serde_json::Value;
 use support::exchange::Exchange;
@@ -402,7 +403,9 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let server = Server::listen(&settings.api).await.expect("a port");
     let addr = server.addr().expect("its number").to_string();
     let stop = CancellationToken::new();
-    let parts = Parts { live: None, link: Link::new(&settings.redis).expect("an address"), pairs_key: settings.pairs.key.clone() };
+    let rest = Rest::new(&settings.okx, std::sync::Arc::new(Proxies::none())).expect("a client");
+    let link = Link::new(&settings.redis).expect("an address");
+    let parts = Parts { live: None, link, pairs_key: settings.pairs.key.clone(), rest };
     let serving = tokio::spawn(server.run(parts, stop.clone()));
     let from = async |addr: &str, path: &str| ask(addr, "GET", path, &[], b"").await;
     until("the book stands in Redis", async || from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.status == 200).await;
@@ -429,7 +432,15 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
         let answer = from(&addr, path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_analysed"), "{path}");
     }
-    for path in ["/api/v1/books/BTC-USDT?levels=0", "/api/v1/books/BTC-USDT?level=3", "/api/v1/books/btc"] {
+    let answer = from(&addr, "/api/v1/instruments").await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "no_listing"), "OKX_REST_URL is none");
+    for path in [
+        "/api/v1/instruments?limit=0",
+        "/api/v1/instruments?kind=stock",
+        "/api/v1/books/BTC-USDT?levels=0",
+        "/api/v1/books/BTC-USDT?level=3",
+        "/api/v1/books/btc",
+    ] {
         assert_eq!(from(&addr, path).await.status, 400, "{path}");
     }
     stop.cancel();

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use support::http::ask;
 use support::{components, free_port, program, recording, until};
 
 struct Demo {
@@ -68,6 +69,25 @@ impl Demo {
         list.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
     }
 
+    /// What the demo prints about its API works: a token of its own, which nobody else can read, and a change with it.
+    async fn changes_pairs_with_its_own_token(&self) {
+        let file = self._data.path().join("data/demo/api-token");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("it is there").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let bearer = format!("Bearer {}", std::fs::read_to_string(&file).expect("text").trim());
+        let log = self.log();
+        let (_, rest) = log.split_once("page      http://").expect("it says where its page is");
+        let addr = rest.lines().next().expect("a line").trim();
+        let listed = ask(addr, "GET", "/api/v1/instruments?search=sol", &[], b"").await.json();
+        assert!(listed["instruments"][0]["instrument_id"] == "SOL-USDT" && listed["total"] == 1, "{listed}");
+        let taken = ask(addr, "DELETE", "/api/v1/pairs/SOL-USDT", &[("Authorization", &bearer)], b"").await;
+        assert_eq!((taken.status, &taken.json()["changed"]), (200, &true.into()));
+        assert_eq!(self.cli(&["SISMEMBER", "config:trading_pairs", "SOL-USDT"]), "0");
+        assert!(log.contains("Authorization: Bearer $(cat data/demo/api-token)"), "{log}");
+        let audit = self._data.path().join("data/demo/audit.jsonl");
+        until("the change is noted down", async || std::fs::read_to_string(&audit).is_ok_and(|text| text.contains("SOL-USDT"))).await;
+    }
+
     /// Ctrl-C: it ends well, and so does every process it started.
     async fn interrupt(mut self) -> String {
         let children = self.children();
@@ -103,6 +123,7 @@ async fn the_generated_market_comes_to_live_readings_by_itself_and_ctrl_c_stops_
     })
     .await;
     assert_eq!(demo.cli(&["SMEMBERS", "config:trading_pairs"]).lines().count(), 3);
+    demo.changes_pairs_with_its_own_token().await;
     let log = demo.interrupt().await;
     for words in [
         "redis-cli -p",

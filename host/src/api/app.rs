@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::instruments::Listings;
 use super::metrics::Metrics;
 use super::security::Tokens;
 use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
+use crate::okx::Rest;
 use crate::results::Link;
 
 /// What the program hands to its API.
@@ -19,6 +21,8 @@ pub struct Parts {
     pub link: Link,
     /// The Set of wanted pairs.
     pub pairs_key: String,
+    /// What the exchange lists.
+    pub rest: Rest,
 }
 
 /// What the routes need.
@@ -28,6 +32,8 @@ pub struct App {
     pub source: Arc<Source>,
     /// What stands in Redis.
     pub stored: Stored,
+    /// What the exchange lists.
+    pub listings: Arc<Listings>,
     /// The live stream.
     pub hub: Arc<Hub>,
     /// Who has a token.

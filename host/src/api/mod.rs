@@ -24,6 +24,7 @@
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
 //! - [`own_metrics`]: what the API knows of itself.
 //! - [`pairs`]: routes of the wanted pairs.
+//! - [`instruments`]: the route of what the exchange lists.
 //! - [`books`]: routes of feeds, books and readings.
 //! - [`system`]: routes about the host itself.
 
@@ -33,6 +34,7 @@ mod books;
 pub mod document;
 pub mod error;
 pub mod extract;
+pub mod instruments;
 mod listener;
 pub mod metrics;
 mod openapi;

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Parts};
+use super::instruments::Listings;
 use super::listener::{Bounded, Peer};
 use super::metrics::Metrics;
 use super::own_metrics::Own;
@@ -106,6 +107,7 @@ impl Server {
         let app = App {
             source: Arc::clone(&source),
             stored,
+            listings: Arc::new(Listings::new(parts.rest)),
             hub: Arc::clone(&hub),
             tokens: Arc::clone(self.gate.tokens()),
             metrics,

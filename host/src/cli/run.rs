@@ -1,6 +1,7 @@
 //! `leadline run`: the host.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use crate::api::server::Server;
 use crate::config::Settings;
 use crate::host::Host;
 use crate::logging;
+use crate::okx::{Proxies, Rest};
 use crate::results::Link;
 
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
@@ -38,7 +40,8 @@ async fn api_alone(settings: Settings, stop: &CancellationToken) -> anyhow::Resu
         return if stop.is_cancelled() { Ok(()) } else { Err(error.into()) };
     }
     tracing::info!("page: http://{addr}, from Redis alone");
-    server.run(Parts { live: None, link, pairs_key: settings.pairs.key }, stop.clone()).await;
+    let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()?))?;
+    server.run(Parts { live: None, link, pairs_key: settings.pairs.key, rest }, stop.clone()).await;
     tracing::info!("stopped");
     Ok(())
 }
