@@ -121,6 +121,38 @@ pub const ORDERBOOK_INTERVAL_MS: Setting =
 pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
 /// The page's files.
 pub const API_WEB_DIR: Setting = setting("API_WEB_DIR", "web/dist", "DIR", "Folder of the built page");
+/// A token.
+pub const API_TOKEN: Setting = Setting {
+    name: "API_TOKEN",
+    default: "",
+    value: "TOKEN",
+    help: "A token that may do everything, 32 characters or more; empty: none. `leadline token` makes one",
+    secret: true,
+};
+/// More tokens.
+pub const API_TOKENS_FILE: Setting = setting(
+    "API_TOKENS_FILE",
+    "",
+    "FILE",
+    "File of tokens with roles, a line each: ROLE NAME TOKEN; read again when it changes; empty: none",
+);
+/// Names of the host.
+pub const API_HOSTS: Setting = setting("API_HOSTS", "", "NAME,...", "Names by which the API may be called, beside localhost and addresses");
+/// Other pages.
+pub const API_ORIGINS: Setting =
+    setting("API_ORIGINS", "", "ORIGIN,...", "Origins of other pages that may use the API, such as https://board.example");
+/// Reading without a token.
+pub const API_ANONYMOUS_READ: Setting =
+    setting("API_ANONYMOUS_READ", "loopback", "loopback|never", "Who may read without a token: programs on this machine, or nobody");
+/// Requests a second.
+pub const API_RATE_LIMIT: Setting =
+    setting("API_RATE_LIMIT", "100", "REQUESTS", "Requests a second that a client may send; a change counts as five (1 to 1000000)");
+/// The audit log.
+pub const API_AUDIT_FILE: Setting =
+    setting("API_AUDIT_FILE", "", "FILE", "File in which every change through the API is noted down; empty: in the log alone");
+/// Its size.
+pub const API_AUDIT_MB: Setting =
+    setting("API_AUDIT_MB", "16", "MB", "Size of the audit file at which it becomes FILE.1, replacing an older one (1 to 10240)");
 /// Log form.
 pub const LOG_FORMAT: Setting = setting("LOG_FORMAT", "pretty", "pretty|json", "Form of the log on standard error");
 /// Log level.
@@ -128,7 +160,7 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 33] = [
+pub const SETTINGS: &[Setting] = &[
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
@@ -160,6 +192,14 @@ pub const SETTINGS: [Setting; 33] = [
     ORDERBOOK_INTERVAL_MS,
     API_ADDR,
     API_WEB_DIR,
+    API_TOKEN,
+    API_TOKENS_FILE,
+    API_HOSTS,
+    API_ORIGINS,
+    API_ANONYMOUS_READ,
+    API_RATE_LIMIT,
+    API_AUDIT_FILE,
+    API_AUDIT_MB,
     LOG_FORMAT,
     LOG_LEVEL,
 ];

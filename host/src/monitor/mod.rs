@@ -8,6 +8,7 @@
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
 //! - [`observer`]: the one place where everything that happens can be seen.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`look`]: the best levels of a book, copied out only while somebody looks at them.
 //! - [`history_figures`]: what the history says of itself.
 //! - [`publish`]: `system:monitoring`, once a second.
 
@@ -17,6 +18,7 @@ pub mod exchange_clock;
 pub mod figures;
 pub mod history_figures;
 pub mod latency;
+pub mod look;
 pub mod observer;
 pub mod publish;
 

@@ -232,9 +232,12 @@ impl Roster {
                     instrument: instrument.clone(),
                     writer: Arc::clone(&writer),
                     monitor: Arc::clone(&monitor),
+                    cell: Arc::clone(&cell),
                     interval,
                     unwritten: false,
                     write_at: Instant::now(),
+                    unshown: false,
+                    show_at: Instant::now(),
                 };
                 PairFeed::new(&pair, Arc::clone(&cell), Arc::clone(&monitor), Box::new(publisher), healthy)
             }
