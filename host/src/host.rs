@@ -1,20 +1,23 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
+use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::Producer;
-use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
+use crate::monitor::machine::Machine;
+use crate::monitor::publish::{self, PublishParts};
+use crate::monitor::{Monitor, exchange_clock, latency::Summary};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
 use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
@@ -31,13 +34,16 @@ pub enum StartError {
     /// Redis is there but won't have us.
     #[error(transparent)]
     Redis(#[from] LinkError),
+    /// The file of webhooks can't be used.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// The system refuses a thread or a socket.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
     /// A proxy that the environment names can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// No client for the exchange's REST interface.
+    /// No client for the exchange's REST interface, or for webhooks.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
 }
@@ -48,6 +54,9 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What somebody should know of.
+    pub alerts: Alerts,
+    alert_tasks: AlertTasks,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -93,6 +102,16 @@ fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<P
     Ok((sheet, plugins))
 }
 
+/// The folders that the host writes to, whose disks must not be full.
+fn written_folders(settings: &Settings) -> Vec<PathBuf> {
+    let log = settings.log.files.as_ref().map(|files| files.folder.clone());
+    let mut folders: Vec<PathBuf> = log.into_iter().chain(settings.plugins.cache.clone()).collect();
+    if folders.is_empty() {
+        folders.push(PathBuf::from("."));
+    }
+    folders
+}
+
 async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
     writer.run(link, stop).await;
 }
@@ -107,6 +126,8 @@ impl Host {
     pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let server = Server::listen(&settings.api).await?;
         let addr = server.addr()?;
+        let webhooks = settings.webhooks_file.as_deref().map(Webhook::read).transpose()?.unwrap_or_default();
+        let proxies = Arc::new(Proxies::from_env()?);
         tracing::info!(
             "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
             settings.plugins.dir.display()
@@ -127,7 +148,17 @@ impl Host {
 
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
+        let (alerts, alert_tasks) = Alerts::start(AlertParts {
+            host: Arc::from(publish::host()),
+            monitor: Arc::clone(&monitor),
+            links: [link()?, link()?],
+            webhooks,
+            proxies: Arc::clone(&proxies),
+            pace: Pace::default(),
+            catalog: Catalog::of(&monitor, &Desks::default()),
+        })
+        .await?;
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -143,7 +174,6 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
-        let proxies = Arc::new(Proxies::from_env()?);
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
@@ -157,7 +187,14 @@ impl Host {
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();
-        let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
+        let published = PublishParts {
+            monitor: Arc::clone(&monitor),
+            desks: desks.clone(),
+            writer: Arc::clone(&writer),
+            machine: Machine::new(written_folders(&settings)),
+            page: format!("http://{addr}"),
+        };
+        let publisher = publish::run(published, link()?, stops.publisher.clone());
         let parts = Parts { monitor: Arc::clone(&monitor), desks, feed, link: link()?, pairs_key: settings.pairs.key.clone() };
         Ok(Some(Self {
             addr,
@@ -170,6 +207,8 @@ impl Host {
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
             monitor,
+            alerts,
+            alert_tasks,
             stop: stops,
         }))
     }
@@ -186,6 +225,7 @@ impl Host {
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
         self.stop.publisher.cancel();
         let _ = self.publisher.await;
+        self.alert_tasks.stop().await;
         self.stop.writers.cancel();
         let _ = self.sender.await;
         let _ = self.writer.await;

@@ -123,12 +123,8 @@ pub(super) fn client(proxies: Arc<Proxies>) -> Result<reqwest::Client, reqwest::
 
 impl Delivery {
     pub(super) fn new(webhook: Webhook, client: reqwest::Client, pace: Pace) -> Arc<Self> {
-        let status = DeliveryStatus {
-            name: webhook.name.clone(),
-            kind: webhook.kind.as_str(),
-            place: webhook.place(),
-            ..DeliveryStatus::default()
-        };
+        let status =
+            DeliveryStatus { name: webhook.name.clone(), kind: webhook.kind.as_str(), place: webhook.place(), ..DeliveryStatus::default() };
         Arc::new(Self { webhook, waiting: Mutex::default(), wake: Notify::new(), status: Mutex::new(status), client, pace })
     }
 
@@ -193,14 +189,20 @@ impl Delivery {
                 in_a_row = in_a_row.saturating_add(1);
                 let given_up = !failure.passes || begun.elapsed() >= self.pace.patience;
                 if (given_up || in_a_row >= FAILING) && !std::mem::replace(&mut self.status_mut().failing, true) {
-                    tracing::error!(webhook = self.webhook.name, "alerts can't be delivered to {}: {}", self.webhook.place(), failure.words);
+                    tracing::error!(
+                        webhook = self.webhook.name,
+                        "alerts can't be delivered to {}: {}",
+                        self.webhook.place(),
+                        failure.words
+                    );
                     tell(&self.webhook, Health::Failing(failure.words.clone()));
                 }
                 if given_up {
                     self.status_mut().dropped += batch.len() as u64;
                     break;
                 }
-                let wait = failure.wait.unwrap_or_else(|| self.pace.first.saturating_mul(1 << (in_a_row - 1).min(16)).min(self.pace.longest));
+                let wait =
+                    failure.wait.unwrap_or_else(|| self.pace.first.saturating_mul(1 << (in_a_row - 1).min(16)).min(self.pace.longest));
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = stop.cancelled() => {
@@ -216,7 +218,11 @@ impl Delivery {
             // The host ends: what waits gets one try, and not long.
             let sent = tokio::time::timeout(Duration::from_secs(3), self.send(&left)).await;
             if !matches!(sent, Ok(Ok(()))) {
-                tracing::warn!(webhook = self.webhook.name, alerts = left.len(), "alerts that waited for the webhook are lost with the end of the host");
+                tracing::warn!(
+                    webhook = self.webhook.name,
+                    alerts = left.len(),
+                    "alerts that waited for the webhook are lost with the end of the host"
+                );
             }
         }
     }
@@ -266,7 +272,11 @@ impl Delivery {
             return self.webhook.judge(&body).map_err(|words| Failure { words, passes: true, wait: None });
         }
         let passes = status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
-        let words = if status.is_redirection() { "it answers with a redirect, which isn't followed".to_owned() } else { format!("it answers {status}") };
+        let words = if status.is_redirection() {
+            "it answers with a redirect, which isn't followed".to_owned()
+        } else {
+            format!("it answers {status}")
+        };
         Err(Failure { words, passes, wait: asked.map(|wait| wait.min(LONGEST_ASKED)) })
     }
 }

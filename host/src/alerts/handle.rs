@@ -151,7 +151,11 @@ impl Alerts {
         let by = if by.trim().is_empty() { "somebody" } else { by.trim() };
         let seen = self.ledger().acknowledge(id, by, unix_ms());
         let Some(alert) = seen else {
-            return Err(AlertError::NotFound { what: "active alert", name: shown(id), hint: "the active alerts have ids such as 1764000000000-000-1a2b" });
+            return Err(AlertError::NotFound {
+                what: "active alert",
+                name: shown(id),
+                hint: "the active alerts have ids such as 1764000000000-000-1a2b",
+            });
         };
         self.announce(alert.clone());
         Ok(alert)
@@ -207,7 +211,8 @@ impl Alerts {
             holds: silence.holds(now),
             refused: None,
         });
-        let refused = read.refused.iter().map(|(id, why)| SilenceView { id: id.clone(), silence: None, holds: false, refused: Some(why.clone()) });
+        let refused =
+            read.refused.iter().map(|(id, why)| SilenceView { id: id.clone(), silence: None, holds: false, refused: Some(why.clone()) });
         good.chain(refused).collect()
     }
 
@@ -244,7 +249,11 @@ impl Alerts {
     /// [`AlertError::NotFound`].
     pub fn test_webhook(&self, name: &str) -> Result<(), AlertError> {
         let Some(delivery) = self.0.deliveries.iter().find(|delivery| delivery.webhook.name == name) else {
-            return Err(AlertError::NotFound { what: "webhook", name: shown(name), hint: "ALERT_WEBHOOKS_FILE names the file that they stand in" });
+            return Err(AlertError::NotFound {
+                what: "webhook",
+                name: shown(name),
+                hint: "ALERT_WEBHOOKS_FILE names the file that they stand in",
+            });
         };
         let key = AlertKey { source: Source::Webhook, name: "test".into(), pair: None, plugin: None };
         let draft = Draft {

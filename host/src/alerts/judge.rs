@@ -362,6 +362,13 @@ impl Told {
             None => (format!("{plugin}_{severity}"), format!("{plugin} says {severity}")),
         };
         let numbers = numbers_of(reading);
-        Some(News::Fires(Draft { key: analysis_key(reading), severity, code, message, numbers, suppressed: std::mem::take(&mut self.suppressed) }))
+        Some(News::Fires(Draft {
+            key: analysis_key(reading),
+            severity,
+            code,
+            message,
+            numbers,
+            suppressed: std::mem::take(&mut self.suppressed),
+        }))
     }
 }

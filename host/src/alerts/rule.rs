@@ -7,6 +7,9 @@ use leadline_market::valid_id;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Severity;
+use super::service::ALERT_FIGURES;
+use crate::analysis::{Desks, MemoryDesk};
+use crate::monitor::{Board, Monitor, publish};
 
 /// Longest times that a rule may name.
 const LONGEST_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -200,6 +203,19 @@ pub struct Catalog {
     pub system: Vec<&'static str>,
 }
 
+impl Catalog {
+    /// The fields that a host publishes.
+    #[must_use]
+    pub fn of(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Self {
+        let names = |fields: Vec<(&'static str, String)>| fields.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let mut system = names(publish::fields(monitor, desks));
+        system.extend(ALERT_FIGURES);
+        // Of a pair that nobody sees.
+        let feed = names(Board::default().add(&Arc::from("ANY-PAIR")).status().fields("ANY-PAIR", None));
+        Self { feed, system }
+    }
+}
+
 /// A rule that was checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -349,13 +365,7 @@ impl Rule {
             let reason = of("reason");
             let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             let is = if grew.is_empty() { " is" } else { grew.as_str() };
-            return format!(
-                "{}{is} {} ({} {}){because}",
-                self.text.field,
-                of("value"),
-                self.text.comparison.as_str(),
-                self.text.threshold
-            );
+            return format!("{}{is} {} ({} {}){because}", self.text.field, of("value"), self.text.comparison.as_str(), self.text.threshold);
         };
         let mut words = String::new();
         let mut rest = message.as_str();
@@ -371,7 +381,10 @@ impl Rule {
 
 fn check_message(message: &str) -> Result<(), RuleError> {
     if message.chars().count() > LONGEST_TEXT || message.chars().any(char::is_control) {
-        return Err(RuleError::new("`message` is too long, or has control characters", format!("{LONGEST_TEXT} letters at most, in one line")));
+        return Err(RuleError::new(
+            "`message` is too long, or has control characters",
+            format!("{LONGEST_TEXT} letters at most, in one line"),
+        ));
     }
     let mut rest = message;
     while let Some((_, after)) = rest.split_once('{') {

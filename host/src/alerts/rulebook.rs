@@ -36,6 +36,12 @@ pub(super) fn read(name: &str, json: &str, catalog: &Catalog) -> Result<Rule, Ru
     }
 }
 
+/// All rules of what stands in Redis, as they stand: for whoever checks them without a host.
+#[must_use]
+pub fn check_rules(configured: &BTreeMap<String, String>, catalog: &Catalog) -> Vec<RuleView> {
+    assemble(configured, catalog).1
+}
+
 /// All rules of what stands in Redis: those at work, and all of them as they stand.
 pub(super) fn assemble(configured: &BTreeMap<String, String>, catalog: &Catalog) -> (Vec<Arc<Rule>>, Vec<RuleView>) {
     let own: BTreeMap<&str, &str> = DEFAULT_RULES.into_iter().collect();

@@ -32,6 +32,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A silence that is over stays so long in Redis.
 const PAST_SILENCES_STAY_MS: u64 = 24 * 3_600_000;
 
+/// What `system:monitoring` says of alerts.
+pub(super) const ALERT_FIGURES: [&str; 4] = ["alerts_active", "alerts_fired", "alerts_dropped", "alert_webhooks_failing"];
+
 /// The alerts of a host; cheap to clone.
 #[derive(Clone)]
 pub struct Alerts(pub(super) Arc<Inner>);
@@ -265,6 +268,7 @@ impl Alerts {
             }
         });
         let now = unix_ms();
+        monitor.set_alert_figures(&self.numbers());
         let active: Vec<Alert> = self.ledger().active().cloned().collect();
         for mut alert in active {
             let silenced_by = self.silence_of(&alert, now);
@@ -414,15 +418,15 @@ impl Alerts {
     }
 
     /// Numbers for `system:monitoring`: active, begun, dropped, webhooks that fail.
-    #[must_use]
-    pub fn figures(&self) -> [(&'static str, u64); 4] {
+    fn numbers(&self) -> [(&'static str, u64); 4] {
         let (active, fired) = {
             let ledger = self.ledger();
             (ledger.active().count() as u64, ledger.fired)
         };
         let failing = self.webhooks().iter().filter(|status| status.failing).count() as u64;
         let dropped = self.dropped() + self.0.outbox.dropped() + self.webhooks().iter().map(|status| status.dropped).sum::<u64>();
-        [("alerts_active", active), ("alerts_fired", fired), ("alerts_dropped", dropped), ("alert_webhooks_failing", failing)]
+        let [name_active, name_fired, name_dropped, name_failing] = ALERT_FIGURES;
+        [(name_active, active), (name_fired, fired), (name_dropped, dropped), (name_failing, failing)]
     }
 }
 
@@ -514,7 +518,8 @@ fn log(alert: &Alert) {
     let (pair, plugin) = (alert.pair.as_deref().unwrap_or_default(), alert.plugin.as_deref().unwrap_or_default());
     let (id, state, code) = (alert.id.as_str(), alert.state.as_str(), alert.code.as_str());
     let at_once = alert.ended_ms == Some(alert.began_ms);
-    let severity = if alert.silenced_by.is_some() || !(alert.state == AlertState::Firing || at_once) { Severity::Info } else { alert.severity };
+    let severity =
+        if alert.silenced_by.is_some() || !(alert.state == AlertState::Firing || at_once) { Severity::Info } else { alert.severity };
     match severity {
         Severity::Alert => tracing::error!(id, code, state, pair, plugin, "alert: {}", alert.message),
         Severity::Warning => tracing::warn!(id, code, state, pair, plugin, "alert: {}", alert.message),

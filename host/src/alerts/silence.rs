@@ -119,7 +119,9 @@ impl Silence {
             return error("`until` is not after `from`".to_owned(), "a window ends after it begins");
         }
         match text.repeat {
-            Some(_) if text.from.is_none() => return error("`repeat` without `from`".to_owned(), "a window that comes again has a beginning"),
+            Some(_) if text.from.is_none() => {
+                return error("`repeat` without `from`".to_owned(), "a window that comes again has a beginning");
+            }
             Some(repeat) if Duration::from_millis(until_ms - from_ms) > repeat.every() => {
                 return error("the window is longer than the time after which it comes again".to_owned(), "a silence without `repeat`");
             }

@@ -124,10 +124,14 @@ impl Webhook {
             return Err(failed(format!("{size} bytes, more than {MAX_FILE}"), "a list of [[webhook]] tables"));
         }
         let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        let line = |error: &toml::de::Error| error.span().map(|span| text.get(..span.start).map_or(1, |before| before.lines().count().max(1)));
+        let line =
+            |error: &toml::de::Error| error.span().map(|span| text.get(..span.start).map_or(1, |before| before.lines().count().max(1)));
         let File { webhook } = toml::from_str(&text).map_err(|error| {
             let at = line(&error).map_or_else(String::new, |line| format!("line {line}: "));
-            failed(format!("{at}{}", error.message()), "[[webhook]] with name, kind (generic, slack, feishu, dingtalk), url, and if need be secret, severity, pairs, resolved")
+            failed(
+                format!("{at}{}", error.message()),
+                "[[webhook]] with name, kind (generic, slack, feishu, dingtalk), url, and if need be secret, severity, pairs, resolved",
+            )
         })?;
         if webhook.len() > MOST {
             return Err(failed(format!("{} webhooks", webhook.len()), "16 at most; one that hands on reaches any number"));
@@ -168,7 +172,10 @@ impl Webhook {
     #[must_use]
     pub fn wants(&self, alert: &Alert) -> bool {
         let about = alert.pair.as_deref().is_none_or(|pair| self.pairs.is_empty() || self.pairs.iter().any(|one| one == pair));
-        about && alert.severity >= self.severity && (self.resolved || alert.is_active()) && !(alert.source == super::Source::Webhook && *alert.name == self.name)
+        about
+            && alert.severity >= self.severity
+            && (self.resolved || alert.is_active())
+            && !(alert.source == super::Source::Webhook && *alert.name == self.name)
     }
 
     /// The request for some alerts, at a time (milliseconds since 1970).
@@ -322,12 +329,16 @@ mod tests {
         assert_eq!(generic.headers[0], ("X-Leadline-Timestamp", "1764000000".to_owned()));
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cret");
         let signature = generic.headers[1].1.strip_prefix("sha256=").expect("the form");
-        let bytes: Vec<u8> = (0..signature.len()).step_by(2).map(|at| u8::from_str_radix(&signature[at..at + 2], 16).expect("hex")).collect();
+        let bytes: Vec<u8> =
+            (0..signature.len()).step_by(2).map(|at| u8::from_str_radix(&signature[at..at + 2], 16).expect("hex")).collect();
         hmac::verify(&key, format!("1764000000.{}", generic.body).as_bytes(), &bytes).expect("it verifies");
 
         let slack = webhook(Kind::Slack, None).request(&[alert(), alert()], now);
         let text = body(&slack)["text"].as_str().expect("a text").to_owned();
-        assert!(text.starts_with("[ALERT] BTC-USDT thin: liquidity_index is 12 (&lt; 40) (2025-11-24T") && text.lines().count() == 2, "{text}");
+        assert!(
+            text.starts_with("[ALERT] BTC-USDT thin: liquidity_index is 12 (&lt; 40) (2025-11-24T") && text.lines().count() == 2,
+            "{text}"
+        );
 
         let feishu = webhook(Kind::Feishu, Some("demo")).request(&[alert()], 1_599_360_473_000);
         assert_eq!(body(&feishu)["timestamp"], "1599360473");
@@ -335,7 +346,10 @@ mod tests {
         assert_eq!(body(&feishu)["msg_type"], "text");
 
         let dingtalk = webhook(Kind::Dingtalk, Some("this is secret")).request(&[alert()], 1_577_262_236_757);
-        assert_eq!(dingtalk.url, "https://hooks.example/bot/key123?timestamp=1577262236757&sign=hmPWwU%2B7lVdm3ZZz0r9tSfx0L4Q26jWOZr9%2BGs6EZQM%3D");
+        assert_eq!(
+            dingtalk.url,
+            "https://hooks.example/bot/key123?timestamp=1577262236757&sign=hmPWwU%2B7lVdm3ZZz0r9tSfx0L4Q26jWOZr9%2BGs6EZQM%3D"
+        );
         assert!(body(&dingtalk)["text"]["content"].as_str().expect("a text").contains("BTC-USDT"));
     }
 
@@ -346,7 +360,10 @@ mod tests {
         assert_eq!(feishu.judge(r#"{"code":0,"msg":"success"}"#), Ok(()));
         assert_eq!(feishu.judge(r#"{"code":19021,"msg":"sign match fail"}"#), Err("feishu answers 19021: sign match fail".to_owned()));
         let dingtalk = webhook(Kind::Dingtalk, None);
-        assert_eq!(dingtalk.judge(r#"{"errcode":310000,"errmsg":"sign not match"}"#), Err("dingtalk answers 310000: sign not match".to_owned()));
+        assert_eq!(
+            dingtalk.judge(r#"{"errcode":310000,"errmsg":"sign not match"}"#),
+            Err("dingtalk answers 310000: sign not match".to_owned())
+        );
         assert!(dingtalk.judge("<html>").is_err());
         assert_eq!(webhook(Kind::Generic, None).judge("whatever"), Ok(()));
     }

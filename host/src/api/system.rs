@@ -16,6 +16,7 @@ use super::app::App;
 use super::document::Document;
 use super::error::ApiError;
 use super::metrics;
+use crate::monitor::ready::Readiness;
 
 /// How often the stream is made, once for all who watch.
 const EVERY: Duration = Duration::from_millis(250);
@@ -25,7 +26,12 @@ const SLOW: Duration = Duration::from_secs(10);
 const MAX_WATCHERS: usize = 200;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(state)).routes(routes!(scrape)).routes(routes!(alive)).routes(routes!(stream_to))
+    OpenApiRouter::new()
+        .routes(routes!(state))
+        .routes(routes!(scrape))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .routes(routes!(stream_to))
 }
 
 /// The whole state as the page shows it.
@@ -58,6 +64,23 @@ async fn scrape(State(app): State<App>) -> Response {
 )]
 async fn alive() -> &'static str {
     "alive\n"
+}
+
+/// Whether the host does its work: fed by the exchange, and Redis there. Needs no token.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "system",
+    security(()),
+    responses(
+        (status = 200, description = "It does", body = Readiness),
+        (status = 503, description = "It doesn't, and why", body = Readiness)
+    )
+)]
+async fn ready(State(app): State<App>) -> Response {
+    let readiness = Readiness::of(&app.monitor);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(readiness)).into_response()
 }
 
 /// Makes the document a few times a second while somebody watches.

@@ -11,11 +11,13 @@
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
+//! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
 //! - [`openapi`]: `leadline openapi`, the API's description.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
+mod check;
 mod child;
 mod demo;
 mod openapi;
@@ -46,15 +48,18 @@ pub fn main() -> ExitCode {
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
+        Some(("check", matches)) => check::main(matches),
         Some(("token", matches)) => token::main(matches),
         Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     };
-    result.unwrap_or_else(|error| {
+    let code = result.unwrap_or_else(|error| {
         logging::tell(&format!("error: {}\n", told(&error)));
         ExitCode::from(2)
-    })
+    });
+    logging::finish();
+    code
 }
 
 /// An error with its causes, each said once: many of ours hold their cause's words already.

@@ -13,7 +13,7 @@ use crate::logging;
 
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     runtime()?.block_on(async {
         let stop = signals::stop_token()?;
         let feed = format!("live: {}", settings.okx.ws_url);
