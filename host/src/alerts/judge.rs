@@ -372,3 +372,113 @@ impl Told {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::rule::Catalog;
+    use super::*;
+    use crate::clock::Arrival;
+
+    fn reading(fields: &[(&str, &str)], notices: &[(&'static str, &str)]) -> Reading {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let notice =
+            |(severity, code): &(&'static str, &str)| Notice { severity, code: (*code).to_owned(), message: format!("words of {code}") };
+        Reading {
+            plugin: "liquidity".into(),
+            version: "1.0.0".into(),
+            pair: "BTC-USDT".into(),
+            time_ms: 0,
+            sequence: None,
+            arrival: Arrival::recorded(0),
+            outcome: crate::analysis::Outcome::Ok,
+            fields: fields.iter().map(own).collect(),
+            notices: notices.iter().map(notice).collect(),
+            cost: Default::default(),
+            latency: Duration::ZERO,
+        }
+    }
+
+    /// What comes of readings: state, notices, and the second of each.
+    fn told(judge: &mut Judge, readings: &[(&str, &[(&'static str, &str)], u64)]) -> Vec<String> {
+        let mut all = Vec::new();
+        for (state, notices, second) in readings {
+            let reading = reading(&[("liquidity_index", "12"), ("liquidity_alert", state)], notices);
+            let mut news = Vec::new();
+            judge.reading(&reading, state_of(&reading), second * 1000, &mut news);
+            all.extend(news.iter().map(|one| match one {
+                News::Fires(draft) => format!("{second}: {} {} +{}", draft.severity, draft.code, draft.suppressed),
+                News::Ends(..) => format!("{second}: over"),
+                News::Once(draft) => format!("{second}: once {}", draft.code),
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn a_state_is_told_by_the_notice_that_goes_with_it_and_is_over_with_normal() {
+        let readings: [(&str, &[(&'static str, &str)], u64); 6] = [
+            ("normal", &[], 0),
+            ("warning", &[("warning", "liquidity_warning")], 1),
+            ("warning", &[], 2),
+            ("alert", &[("alert", "liquidity_alert")], 3),
+            ("", &[], 4),
+            ("normal", &[("normal", "liquidity_normal")], 5),
+        ];
+        assert_eq!(told(&mut Judge::default(), &readings), ["1: warning liquidity_warning +0", "3: alert liquidity_alert +0", "5: over"]);
+    }
+
+    #[test]
+    fn a_state_that_comes_back_soon_is_counted_but_a_worse_one_is_told_at_once() {
+        let readings: [(&str, &[(&'static str, &str)], u64); 9] = [
+            ("warning", &[], 0),
+            ("normal", &[], 1),
+            ("warning", &[], 2),
+            ("normal", &[], 3),
+            ("warning", &[], 4),
+            ("alert", &[], 5),
+            ("normal", &[], 6),
+            ("alert", &[], 100),
+            ("alert", &[], 306),
+        ];
+        let expected =
+            ["0: warning liquidity_warning +0", "1: over", "5: alert liquidity_alert +2", "6: over", "306: alert liquidity_alert +1"];
+        assert_eq!(told(&mut Judge::default(), &readings), expected);
+    }
+
+    #[test]
+    fn a_notice_that_is_no_change_of_state_is_told_once_a_minute() {
+        let regime: &[(&'static str, &str)] = &[("warning", "regime_change")];
+        let readings = [("normal", regime, 0), ("normal", regime, 30), ("normal", regime, 61)];
+        assert_eq!(told(&mut Judge::default(), &readings), ["0: once regime_change", "61: once regime_change"]);
+    }
+
+    #[test]
+    fn a_rule_on_a_field_of_an_analysis_is_for_its_pairs_and_ends_with_its_pair() {
+        let rule = |pairs: &str| {
+            let json = format!(r#"{{"field":"liquidity_index","comparison":"<","threshold":40,"pairs":{pairs}}}"#);
+            Arc::new(Rule::parse("thin", &json, &Catalog::default()).expect("good"))
+        };
+        let mut judge = Judge::default();
+        judge.set_rules(vec![rule(r#"["ETH-USDT"]"#)]);
+        assert_eq!(told(&mut judge, &[("normal", &[], 0)]), Vec::<String>::new());
+        judge.set_rules(vec![rule("[]")]);
+        assert_eq!(told(&mut judge, &[("normal", &[], 1)]), ["1: warning thin +0"]);
+        assert!(judge.keep(&["BTC-USDT".into()], &["liquidity".into()]).is_empty());
+        assert!(matches!(judge.keep(&[], &["liquidity".into()])[..], [News::Ends(_, Some("the pair was taken away"))]));
+        assert!(judge.keep(&[], &[]).is_empty(), "told once");
+    }
+
+    #[test]
+    fn what_could_not_be_handed_on_is_noticed_again() {
+        let mut judge = Judge::default();
+        let warning = reading(&[("liquidity_alert", "warning")], &[]);
+        for _ in 0..2 {
+            let mut news = Vec::new();
+            judge.reading(&warning, state_of(&warning), 0, &mut news);
+            assert_eq!(news.len(), 1);
+            judge.undo(&news[0]);
+        }
+    }
+}

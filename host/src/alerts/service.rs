@@ -140,8 +140,11 @@ impl Alerts {
         };
         let alerts = Self(Arc::new(inner));
         let mut seen = Seen::default();
-        alerts.set_rules(&Entries::new());
         alerts.look(&link, &mut seen).await;
+        if seen.rules.is_none() {
+            // They can't be read: the host's own are at work all the same.
+            alerts.set_rules(&Entries::new());
+        }
         alerts.restore(&link).await;
         let stops = [CancellationToken::new(), CancellationToken::new()];
         let delivering = alerts.0.deliveries.iter().map(|delivery| {
