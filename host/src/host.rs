@@ -195,7 +195,14 @@ impl Host {
             page: format!("http://{addr}"),
         };
         let publisher = publish::run(published, link()?, stops.publisher.clone());
-        let parts = Parts { monitor: Arc::clone(&monitor), desks, feed, link: link()?, pairs_key: settings.pairs.key.clone() };
+        let parts = Parts {
+            monitor: Arc::clone(&monitor),
+            desks,
+            feed,
+            link: link()?,
+            pairs_key: settings.pairs.key.clone(),
+            alerts: Some(alerts.clone()),
+        };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,

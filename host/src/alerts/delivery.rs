@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::{Alert, webhook::Webhook};
 use crate::clock::{rfc3339, unix_ms};
@@ -51,7 +52,7 @@ impl Default for Pace {
 }
 
 /// How a webhook is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeliveryStatus {
     /// Its name.
     pub name: String,

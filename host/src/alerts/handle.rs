@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::condition::{Condition, Step, Value};
 use super::judge::{Draft, News};
@@ -72,7 +73,7 @@ impl AlertFilter {
 }
 
 /// A silence as it stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SilenceView {
     /// Its name.
     pub id: String,
@@ -85,7 +86,7 @@ pub struct SilenceView {
 }
 
 /// What a rule would have done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Preview {
     /// Values that were looked at.
     pub values: u64,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leadline_market::valid_id;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::Severity;
 use super::service::ALERT_FIGURES;
@@ -36,7 +37,7 @@ impl RuleError {
 }
 
 /// How a value is compared with the threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Comparison {
     /// Less.
     #[serde(rename = "<")]
@@ -89,7 +90,7 @@ impl Comparison {
 }
 
 /// What a value is compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Threshold {
     /// A number.
@@ -134,7 +135,7 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 /// A rule as it stands in `config:alert_rules`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleText {
     /// What is watched: a field of `analysis:{id}`, or `feed.`, `system.` or `plugin.` and a field of that Hash.
@@ -148,9 +149,11 @@ pub struct RuleText {
     pub clear: Option<f64>,
     /// Compare how much the field grew over this time instead of the field itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "5m")]
     pub over: Option<Span>,
     /// How long it must be so before it is told.
     #[serde(default, rename = "for")]
+    #[schema(value_type = String, example = "30s")]
     pub hold: Span,
     /// The pairs that it is for; none named: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -160,6 +163,7 @@ pub struct RuleText {
     pub severity: Severity,
     /// Shortest time between two alerts of the rule on the same pair.
     #[serde(default = "five_minutes")]
+    #[schema(value_type = String, example = "5m")]
     pub cool_down: Span,
     /// Words for a person, with `{value}` and the like.
     #[serde(default, skip_serializing_if = "Option::is_none")]

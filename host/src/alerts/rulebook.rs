@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::defaults::DEFAULT_RULES;
 use super::rule::{Catalog, Rule, RuleError, RuleText};
 
 /// A rule as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RuleView {
     /// Its name.
     pub name: String,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Alert, Severity, Source};
 use crate::clock::{parse_rfc3339, rfc3339};
@@ -13,7 +14,7 @@ const LONGEST_MS: u64 = 366 * 24 * 3_600_000;
 const LONGEST_TEXT: usize = 500;
 
 /// How often a maintenance window comes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Repeat {
     /// At the same time of each day, UTC.
@@ -32,7 +33,7 @@ impl Repeat {
 }
 
 /// A silence as it stands in `config:alert_silences`. What is not named matches everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SilenceText {
     /// Only alerts of this instrument.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::Document;
 use super::metrics::Metrics;
+use crate::alerts::Alerts;
 use crate::analysis::{Desks, MemoryDesk};
 use crate::monitor::Monitor;
 use crate::results::Link;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub link: Link,
     /// The Set of wanted pairs.
     pub pairs_key: String,
+    /// The host's alerts; none: this process runs no host.
+    pub alerts: Option<Alerts>,
 }
 
 /// What the routes need.
@@ -35,6 +38,7 @@ pub struct App {
     pub(super) feed: Arc<str>,
     pub(super) link: Arc<Link>,
     pub(super) pairs_key: Arc<str>,
+    pub(super) alerts: Option<Alerts>,
     pub(super) stream: watch::Receiver<Arc<str>>,
     pub(super) watchers: Arc<AtomicUsize>,
     pub(super) stop: CancellationToken,

@@ -16,9 +16,11 @@
 //! - [`page`]: the same as a page without scripts.
 //! - [`document`]: the state of the host as one JSON document.
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
+//! - [`alerts`]: routes of alerts, rules, silences and webhooks.
 //! - [`pairs`]: routes of the wanted pairs.
 //! - [`system`]: routes about the host itself.
 
+mod alerts;
 pub mod app;
 pub mod document;
 pub mod error;

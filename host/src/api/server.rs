@@ -101,6 +101,7 @@ impl Server {
             feed: parts.feed.into(),
             link: Arc::new(parts.link),
             pairs_key: parts.pairs_key.into(),
+            alerts: parts.alerts,
             stream,
             watchers: Arc::default(),
             stop: stop.clone(),
