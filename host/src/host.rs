@@ -12,6 +12,7 @@ use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, Webh
 use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
+use crate::api::source::Live;
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::Producer;
@@ -195,14 +196,8 @@ impl Host {
             page: format!("http://{addr}"),
         };
         let publisher = publish::run(published, link()?, stops.publisher.clone());
-        let parts = Parts {
-            monitor: Arc::clone(&monitor),
-            desks,
-            feed,
-            link: link()?,
-            pairs_key: settings.pairs.key.clone(),
-            alerts: Some(alerts.clone()),
-        };
+        let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
+        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone(), alerts: Some(alerts.clone()) };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,

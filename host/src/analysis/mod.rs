@@ -51,5 +51,5 @@ pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tall
 pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
-pub use reading::{Notice, Outcome, Reading};
+pub use reading::{Notice, Outcome, Reading, Reason};
 pub use sheet::Sheet;

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +14,7 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Query};
 use super::security::Caller;
 use super::security::audit::What;
+use super::system::fresh;
 use crate::alerts::{
     Alert, AlertError, AlertFilter, AlertState, Alerts, DeliveryStatus, RECENT, RuleText, RuleView, Severity, SilenceText, SilenceView,
     Source,
@@ -112,10 +113,6 @@ impl From<AlertError> for ApiError {
             AlertError::Redis(error) => error.into(),
         }
     }
-}
-
-fn fresh(body: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 
 fn taken(name: String, what: String) -> Response {

@@ -24,6 +24,13 @@ pub struct Readiness {
 }
 
 impl Readiness {
+    /// Of a process that runs no pairs: all it needs is Redis.
+    #[must_use]
+    pub fn without_feeds(redis: bool) -> Self {
+        let reasons = if redis { Vec::new() } else { vec!["Redis doesn't answer".to_owned()] };
+        Self { ready: redis, redis, pairs: 0, pairs_verified: 0, reasons }
+    }
+
     /// How it stands now.
     #[must_use]
     pub fn of(monitor: &Monitor) -> Self {
