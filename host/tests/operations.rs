@@ -165,15 +165,13 @@ impl Receiver {
     async fn start(answers: &[StatusCode]) -> (Self, String) {
         let receiver = Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
         let own = receiver.clone();
-        let take = move |headers: HeaderMap, body: String| async move {
+        let take = move |headers: HeaderMap, body: String| {
             own.got.lock().expect("whole").push((headers, body));
             let mut answers = own.answers.lock().expect("whole");
-            let status = if answers.len() > 1 || answers.front() != Some(&StatusCode::FOUND) {
-                answers.pop_front()
-            } else {
-                answers.front().copied()
-            };
-            (status.unwrap_or(StatusCode::OK), [("location", "/elsewhere")])
+            // A redirect is what it answers for ever.
+            let status = if answers.front() == Some(&StatusCode::FOUND) { answers.front().copied() } else { answers.pop_front() };
+            let answer = (status.unwrap_or(StatusCode::OK), [("location", "/elsewhere")]);
+            async move { answer }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook/key123", listener.local_addr().expect("its address"));
