@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use leadline_host::api::app::Parts;
 use leadline_host::api::security::{Role, tokens};
 use leadline_host::api::server::Server;
+use leadline_host::history::History;
 use leadline_host::host::Host;
 use leadline_host::okx::{Proxies, Rest};
 use leadline_host::results::Link;
@@ -405,7 +406,14 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let stop = CancellationToken::new();
     let rest = Rest::new(&settings.okx, std::sync::Arc::new(Proxies::none())).expect("a client");
     let link = Link::new(&settings.redis).expect("an address");
-    let parts = Parts { live: None, link, pairs_key: settings.pairs.key.clone(), rest };
+    let parts = Parts {
+        live: None,
+        link,
+        pairs_key: settings.pairs.key.clone(),
+        rest,
+        alerts: None,
+        history: History::to_read(&settings.history).expect("a home"),
+    };
     let serving = tokio::spawn(server.run(parts, stop.clone()));
     let from = async |addr: &str, path: &str| ask(addr, "GET", path, &[], b"").await;
     until("the book stands in Redis", async || from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.status == 200).await;

@@ -10,6 +10,8 @@ use super::security::Tokens;
 use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
+use crate::alerts::Alerts;
+use crate::history::History;
 use crate::okx::Rest;
 use crate::results::Link;
 
@@ -23,6 +25,10 @@ pub struct Parts {
     pub pairs_key: String,
     /// What the exchange lists.
     pub rest: Rest,
+    /// The host's alerts; none: this process runs no host.
+    pub alerts: Option<Alerts>,
+    /// What is kept, or questions to it.
+    pub history: Arc<History>,
 }
 
 /// What the routes need.
@@ -40,6 +46,10 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// For Prometheus.
     pub metrics: Arc<Metrics>,
+    /// The host's alerts; none: this process runs no host.
+    pub alerts: Option<Alerts>,
+    /// What is kept, or questions to it.
+    pub history: Arc<History>,
     /// The OpenAPI document as JSON, and as a page.
     pub description: Arc<Description>,
     /// Cancelled when the program stops.
