@@ -1,14 +1,15 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
+use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
@@ -17,7 +18,9 @@ use crate::clock;
 use crate::config::Settings;
 use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
-use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
+use crate::monitor::machine::Machine;
+use crate::monitor::publish::{self, PublishParts};
+use crate::monitor::{Monitor, exchange_clock, latency::Summary};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
 use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
@@ -34,6 +37,9 @@ pub enum StartError {
     /// Redis is there but won't have us.
     #[error(transparent)]
     Redis(#[from] LinkError),
+    /// The file of webhooks can't be used.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// The system refuses a thread or a socket.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -43,7 +49,7 @@ pub enum StartError {
     /// No history can be kept.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// No client for the exchange's REST interface.
+    /// No client for the exchange's REST interface, or for webhooks.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
 }
@@ -56,6 +62,9 @@ pub struct Host {
     pub monitor: Arc<Monitor>,
     /// What it keeps.
     pub history: Arc<History>,
+    /// What somebody should know of.
+    pub alerts: Alerts,
+    alert_tasks: AlertTasks,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -102,6 +111,16 @@ fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<P
     Ok((sheet, plugins))
 }
 
+/// The folders that the host writes to, whose disks must not be full.
+fn written_folders(settings: &Settings) -> Vec<PathBuf> {
+    let log = settings.log.files.as_ref().map(|files| files.folder.clone());
+    let mut folders: Vec<PathBuf> = log.into_iter().chain(settings.plugins.cache.clone()).chain(settings.history.folder.clone()).collect();
+    if folders.is_empty() {
+        folders.push(PathBuf::from("."));
+    }
+    folders
+}
+
 async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
     writer.run(link, stop).await;
 }
@@ -116,6 +135,8 @@ impl Host {
     pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let server = Server::listen(&settings.api).await?;
         let addr = server.addr()?;
+        let webhooks = settings.webhooks_file.as_deref().map(Webhook::read).transpose()?.unwrap_or_default();
+        let proxies = Arc::new(Proxies::from_env()?);
         tracing::info!(
             "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
             settings.plugins.dir.display()
@@ -138,7 +159,17 @@ impl Host {
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
         let history = History::open(&settings.history)?;
         let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping]);
+        let (alerts, alert_tasks) = Alerts::start(AlertParts {
+            host: Arc::from(publish::host()),
+            monitor: Arc::clone(&monitor),
+            links: [link()?, link()?],
+            webhooks,
+            proxies: Arc::clone(&proxies),
+            pace: Pace::default(),
+            catalog: Catalog::of(&monitor, &Desks::default()),
+        })
+        .await?;
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -154,7 +185,6 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
-        let proxies = Arc::new(Proxies::from_env()?);
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
@@ -168,9 +198,23 @@ impl Host {
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();
-        let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
+        let published = PublishParts {
+            monitor: Arc::clone(&monitor),
+            desks: desks.clone(),
+            writer: Arc::clone(&writer),
+            machine: Machine::new(written_folders(&settings)),
+            page: format!("http://{addr}"),
+        };
+        let publisher = publish::run(published, link()?, stops.publisher.clone());
         let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
-        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone() };
+        let parts = Parts {
+            live: Some(live),
+            link: link()?,
+            pairs_key: settings.pairs.key.clone(),
+            rest: rest.clone(),
+            alerts: Some(alerts.clone()),
+            history: Arc::clone(&history),
+        };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,
@@ -184,6 +228,8 @@ impl Host {
             backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
             history,
+            alerts,
+            alert_tasks,
             stop: stops,
         }))
     }
@@ -203,6 +249,7 @@ impl Host {
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
         self.stop.publisher.cancel();
         let _ = self.publisher.await;
+        self.alert_tasks.stop().await;
         self.stop.writers.cancel();
         let _ = self.sender.await;
         let _ = self.writer.await;

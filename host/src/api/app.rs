@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::instruments::Listings;
 use super::metrics::Metrics;
 use super::security::Tokens;
 use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
+use crate::alerts::Alerts;
+use crate::history::History;
+use crate::okx::Rest;
 use crate::results::Link;
 
 /// What the program hands to its API.
@@ -19,6 +23,12 @@ pub struct Parts {
     pub link: Link,
     /// The Set of wanted pairs.
     pub pairs_key: String,
+    /// What the exchange lists.
+    pub rest: Rest,
+    /// The host's alerts; none: this process runs no host.
+    pub alerts: Option<Alerts>,
+    /// What is kept, or questions to it.
+    pub history: Arc<History>,
 }
 
 /// What the routes need.
@@ -28,12 +38,18 @@ pub struct App {
     pub source: Arc<Source>,
     /// What stands in Redis.
     pub stored: Stored,
+    /// What the exchange lists.
+    pub listings: Arc<Listings>,
     /// The live stream.
     pub hub: Arc<Hub>,
     /// Who has a token.
     pub tokens: Arc<Tokens>,
     /// For Prometheus.
     pub metrics: Arc<Metrics>,
+    /// The host's alerts; none: this process runs no host.
+    pub alerts: Option<Alerts>,
+    /// What is kept, or questions to it.
+    pub history: Arc<History>,
     /// The OpenAPI document as JSON, and as a page.
     pub description: Arc<Description>,
     /// Cancelled when the program stops.

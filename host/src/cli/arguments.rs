@@ -36,6 +36,11 @@ pub fn command() -> Command {
                 ),
         )
         .subcommand(demo())
+        .subcommand(
+            with_settings(Command::new("check"))
+                .about("Say whether a host could start here: settings, Redis, plugins, webhooks, folders, rules of alerts")
+                .after_help("One line each: ok, warn or fail. Nothing is changed. Exit code 0: it could; 1: something is in its way."),
+        )
         .subcommand(simulate())
         .subcommand(record())
         .subcommand(

@@ -11,6 +11,7 @@
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
+//! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
 //! - [`openapi`]: `leadline openapi`, the API's description.
 //! - [`backup`]: `leadline backup` and `leadline restore`.
@@ -18,6 +19,7 @@
 
 pub mod arguments;
 mod backup;
+mod check;
 mod child;
 mod demo;
 mod openapi;
@@ -50,15 +52,18 @@ pub fn main() -> ExitCode {
         Some(("plugin", matches)) => plugin::main(matches),
         Some(("backup", matches)) => backup::backup_main(matches),
         Some(("restore", matches)) => backup::restore_main(matches),
+        Some(("check", matches)) => check::main(matches),
         Some(("token", matches)) => token::main(matches),
         Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     };
-    result.unwrap_or_else(|error| {
+    let code = result.unwrap_or_else(|error| {
         logging::tell(&format!("error: {}\n", told(&error)));
         ExitCode::from(2)
-    })
+    });
+    logging::finish();
+    code
 }
 
 /// An error with its causes, each said once: many of ours hold their cause's words already.

@@ -102,7 +102,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let length = matches.get_one::<String>("for").map(|text| time("--for", text)).transpose()?;
     let limits = limits(matches)?;
     let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     runtime()?.block_on(async {
         let stop = signals::stop_token()?;
         let status = record(&settings, &pairs, &folder, &limits, length, &stop).await?;

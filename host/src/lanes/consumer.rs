@@ -140,7 +140,7 @@ impl Consumer {
         let published = self.retry(stop, || self.link.run::<()>(&pipeline)).await.is_some();
         for (reading, measured) in readings {
             if published && measured {
-                self.monitor.latency.record(LaneKind::Buffered, reading.arrival.elapsed());
+                self.monitor.latency.reading(&self.monitor.stages, LaneKind::Buffered, &reading);
             }
             self.monitor.reading(&reading);
         }
