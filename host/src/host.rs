@@ -13,8 +13,10 @@ use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugi
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
+use crate::backup::schedule;
 use crate::clock;
 use crate::config::Settings;
+use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
 use crate::monitor::machine::Machine;
 use crate::monitor::publish::{self, PublishParts};
@@ -44,6 +46,9 @@ pub enum StartError {
     /// A proxy that the environment names can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// No history can be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// No client for the exchange's REST interface, or for webhooks.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
@@ -58,6 +63,8 @@ pub struct Host {
     /// What somebody should know of.
     pub alerts: Alerts,
     alert_tasks: AlertTasks,
+    /// What it keeps.
+    pub history: Arc<History>,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -66,6 +73,7 @@ pub struct Host {
     writer: JoinHandle<()>,
     publisher: JoinHandle<()>,
     server: JoinHandle<()>,
+    backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
 
@@ -106,7 +114,7 @@ fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<P
 /// The folders that the host writes to, whose disks must not be full.
 fn written_folders(settings: &Settings) -> Vec<PathBuf> {
     let log = settings.log.files.as_ref().map(|files| files.folder.clone());
-    let mut folders: Vec<PathBuf> = log.into_iter().chain(settings.plugins.cache.clone()).collect();
+    let mut folders: Vec<PathBuf> = log.into_iter().chain(settings.plugins.cache.clone()).chain(settings.history.folder.clone()).collect();
     if folders.is_empty() {
         folders.push(PathBuf::from("."));
     }
@@ -159,7 +167,9 @@ impl Host {
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), Arc::new(alerts.clone())]);
+        let history = History::open(&settings.history)?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -208,9 +218,11 @@ impl Host {
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
             alerts,
             alert_tasks,
+            history,
             stop: stops,
         }))
     }
@@ -222,6 +234,9 @@ impl Host {
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
+        if let Some(backups) = self.backups {
+            let _ = backups.await;
+        }
         // Plugin threads end once the last book is done; their readings go to the writer.
         let crew = self.crew;
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
@@ -232,6 +247,8 @@ impl Host {
         let _ = self.sender.await;
         let _ = self.writer.await;
         let _ = self.server.await;
+        let history = self.history;
+        let _ = tokio::task::spawn_blocking(move || history.stop()).await;
     }
 
     /// The latencies since the start, for the end of a run.

@@ -14,9 +14,11 @@
 //! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
 //! - [`openapi`]: `leadline openapi`, the API's description.
+//! - [`backup`]: `leadline backup` and `leadline restore`.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
+mod backup;
 mod check;
 mod child;
 mod demo;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
+        Some(("backup", matches)) => backup::backup_main(matches),
+        Some(("restore", matches)) => backup::restore_main(matches),
         Some(("check", matches)) => check::main(matches),
         Some(("token", matches)) => token::main(matches),
         Some(("openapi", _)) => openapi::main(),
