@@ -157,17 +157,18 @@ impl Host {
 
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
+        let history = History::open(&settings.history)?;
         let (alerts, alert_tasks) = Alerts::start(AlertParts {
             host: Arc::from(publish::host()),
             monitor: Arc::clone(&monitor),
             links: [link()?, link()?],
+            history: Arc::clone(&history),
             webhooks,
             proxies: Arc::clone(&proxies),
             pace: Pace::default(),
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
-        let history = History::open(&settings.history)?;
         let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
         monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
