@@ -163,6 +163,7 @@ impl Host {
             host: Arc::from(publish::host()),
             monitor: Arc::clone(&monitor),
             links: [link()?, link()?],
+            history: Arc::clone(&history),
             webhooks,
             proxies: Arc::clone(&proxies),
             pace: Pace::default(),
