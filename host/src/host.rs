@@ -133,7 +133,6 @@ impl Host {
             &plugins,
             &(Arc::new(move |reading: Reading| {
                 to_monitor.reading(&reading);
-                to_monitor.board.reading(reading.clone());
                 to_writer.reading(reading);
             }) as analysis::Sink),
         )?);

@@ -7,12 +7,14 @@
 //! - [`board`]: the state of each pair and its newest readings, for the page.
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`lane`]: how far a pair's buffered lane is behind.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
 pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
+pub mod lane;
 pub mod latency;
 pub mod publish;
 
@@ -21,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
+pub use lane::LaneFigures;
 pub use latency::Latency;
 
 use crate::results::LinkError;
@@ -121,11 +124,14 @@ impl Monitor {
         self.redis_memory.store(bytes.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// A reading was made.
+    /// A reading was made, and nothing will make it a second time: what is done with every reading in this process begins here. On the
+    /// memory lane on the plugin's thread, as soon as it is made; on the buffered lane in order for each pair, once Redis has it. It must
+    /// not block.
     pub fn reading(&self, reading: &crate::analysis::Reading) {
         self.counters.readings.add(1);
         if matches!(reading.outcome, crate::analysis::Outcome::Fault(_)) {
             self.counters.faults.add(1);
         }
+        self.board.reading(reading.clone());
     }
 }

@@ -1,5 +1,6 @@
 //! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
     let number = |n: u64| n.to_string();
     let not_run = monitor.not_run();
+    let cells = monitor.board.pairs();
     let offset = monitor.exchange_clock();
     vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
@@ -66,6 +68,14 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("readings", number(counters.readings.get())),
         ("readings_superseded", number(counters.readings_superseded.get())),
         ("memory_lane_skipped", number(skipped)),
+        ("buffered_lane_checkpoints", number(counters.checkpoints.get())),
+        ("buffered_lane_waiting", number(cells.iter().map(|cell| cell.status().lane.waiting() as u64).sum())),
+        (
+            "buffered_lane_lag_ms",
+            number(
+                cells.iter().map(|cell| cell.status().lane.lag()).max().map_or(0, |lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+            ),
+        ),
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
@@ -118,9 +128,25 @@ pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Wr
         if !stopping {
             monitor.set_redis_memory(redis_memory(&link).await);
         }
+        note_skipped(&monitor, &desks);
         writer.hash(keys::MONITORING.to_owned(), fields(&monitor, &desks));
         if stopping {
             return;
+        }
+    }
+}
+
+/// Tells each pair how many of its books plugins of the memory lane have skipped.
+fn note_skipped(monitor: &Monitor, desks: &Desks<MemoryDesk>) {
+    let mut by_pair: HashMap<Arc<str>, Vec<(Arc<str>, u64)>> = HashMap::new();
+    for desk in desks.all().iter() {
+        for (pair, books) in desk.skipped_by_pair() {
+            by_pair.entry(pair).or_default().push((Arc::clone(&desk.name), books));
+        }
+    }
+    for cell in monitor.board.pairs() {
+        if let Some(skipped) = by_pair.remove(&cell.pair) {
+            cell.status().skipped = skipped;
         }
     }
 }

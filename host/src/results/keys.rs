@@ -41,8 +41,14 @@ pub fn lane_processing(pair: &str) -> String {
     format!("{}:processing", lane(pair))
 }
 
-/// Hash: how far the lane of a pair has been read.
+/// Hash: how far the lane of a pair has been published, and its last checkpoint.
 #[must_use]
 pub fn lane_position(pair: &str) -> String {
     format!("{}:position", lane(pair))
+}
+
+/// Hash: the lane's book and the plugins' states at the last checkpoint of a pair, as bytes.
+#[must_use]
+pub fn lane_state(pair: &str) -> String {
+    format!("state:{{analysis:{pair}}}")
 }
