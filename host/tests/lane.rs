@@ -86,6 +86,7 @@ impl Run {
             instrument,
             link: Arc::new((self.link)()),
             lane: self.lane,
+            publication: Arc::default(),
             monitor: Arc::clone(&self.monitor),
         }
     }

@@ -171,7 +171,7 @@ impl Host {
 type Counted<'a> = (&'static str, &'static str, Option<Unit>, &'a Counter);
 
 /// All counters of the host. Taken apart by name, so that a new one that is missing here doesn't compile.
-fn counters(all: &Counters) -> [Counted<'_>; 20] {
+fn counters(all: &Counters) -> [Counted<'_>; 21] {
     let Counters {
         frames,
         bytes,
@@ -191,6 +191,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 20] {
         readings_superseded,
         faults,
         redis_errors,
+        events_dropped,
         lane_dropped,
         checkpoints,
     } = all;
@@ -214,6 +215,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 20] {
         ("faults", "Calls of plugins that were stopped or failed", None, faults),
         ("redis_errors", "Calls to Redis that failed", None, redis_errors),
         ("lane_checkpoints", "Checkpoints of the buffered lane written", None, checkpoints),
+        ("events_dropped", "Events that nobody could be told, since Redis was away too long", None, events_dropped),
         ("lane_dropped", "Frames of the buffered lane dropped: List full, Redis away too long, or unreadable", None, lane_dropped),
     ]
 }

@@ -23,7 +23,7 @@ use crate::analysis::{BufferedDesk, Desks, LaneKind, MemoryDesk, Reading};
 use crate::clock::{self, Arrival};
 use crate::config::settings;
 use crate::monitor::Monitor;
-use crate::results::{Link, LinkError, hashes};
+use crate::results::{Link, LinkError, Publication, hashes};
 
 /// Frames taken at once.
 const BATCH: usize = 64;
@@ -52,6 +52,8 @@ pub struct Consumer {
     pub link: Arc<Link>,
     /// How often checkpoints are due, and how old a frame may be.
     pub lane: settings::Lane,
+    /// What goes into Redis with a reading.
+    pub publication: Arc<Publication>,
     /// Counters, latencies, the page.
     pub monitor: Arc<Monitor>,
 }
@@ -240,7 +242,7 @@ impl Work<'_> {
         let consumer = self.consumer;
         let mut commands = redis::pipe();
         for (reading, _) in &readings {
-            hashes::reading(&mut commands, reading);
+            hashes::reading(&mut commands, reading, &consumer.publication);
         }
         let from = self.published;
         let to = to.filter(|to| from.is_none_or(|(run, index)| !to.is_at(run, index)));
