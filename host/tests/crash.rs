@@ -38,10 +38,13 @@ struct Exchange {
 
 impl Exchange {
     async fn start(seed: u64) -> Self {
+        Self::start_market(Generated { seed, pairs: 1, rate: Rate::LockStep, start_ms: Some(1_800_000_000_000), ..Generated::default() }).await
+    }
+
+    async fn start_market(market: Generated) -> Self {
         let control = Control::new();
         let listener = leadline_simulator::listen("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address").to_string();
-        let market = Generated { seed, pairs: 1, rate: Rate::LockStep, start_ms: Some(1_800_000_000_000), ..Generated::default() };
         let options = Options { served: Served::Generated(market), control: control.clone(), ..Options::default() };
         let task = tokio::spawn(async move {
             let _ = leadline_simulator::serve(listener, options, std::future::pending()).await;
@@ -86,6 +89,13 @@ impl Program {
     fn kill(&mut self) {
         self.0.kill().expect("it ran");
         self.0.wait().expect("it ended");
+    }
+
+    /// Resident memory.
+    fn memory_mb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a size");
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number") / 1024
     }
 
     /// As Ctrl-C does.
@@ -326,4 +336,63 @@ async fn a_redis_killed_and_one_that_hangs_cost_no_book_that_its_list_had_acknow
         assert!(ended.states[plugin] == plain.states[plugin], "{plugin} ended with another state");
     }
     assert_eq!(ended.book, plain.book);
+}
+
+/// The oldest time that any analysis of any pair says, if all say one.
+async fn oldest_reading(connection: &mut redis::aio::MultiplexedConnection, pairs: &[String]) -> Option<u64> {
+    let mut oldest = u64::MAX;
+    for pair in pairs {
+        for plugin in ["support_resistance", "large_orders", "depth_anomaly", "liquidity"] {
+            let mut ask = redis::cmd("HGET");
+            let time: Option<String> = ask.arg(format!("analysis:{pair}")).arg(format!("{plugin}.time")).query_async(connection).await.ok()?;
+            oldest = oldest.min(leadline_host::clock::parse_rfc3339(&time?)?);
+        }
+    }
+    Some(oldest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_away_under_load_is_waited_for_in_bounded_memory_and_everything_is_fresh_again_afterwards() {
+    let away = Duration::from_secs(number("LEADLINE_CRASH_AWAY_SECONDS", 3) as u64);
+    let cache = tempfile::tempdir().expect("a folder");
+    let exchange = Exchange::start_market(Generated { rate: Rate::PerSecond(100.0), ..Generated::default() }).await;
+    let mut redis = Redis::start().await;
+    let pairs: Vec<String> = ["BTC", "ETH", "SOL", "XRP", "DOGE"].map(|base| format!("{base}-USDT")).to_vec();
+    for pair in &pairs {
+        redis.ask::<i64>(&["SADD", "config:trading_pairs", pair]).await;
+    }
+    let mut host = Program::start(&redis, &exchange, &cache.path().join("cache"), &[("PLUGIN_DEADLINE_MS", "1000")]);
+    let mut connection = redis.connection().await;
+    until("all pairs have all readings", async || oldest_reading(&mut connection, &pairs).await.is_some()).await;
+    let before_mb = host.memory_mb();
+    redis.kill();
+    let gone = Instant::now();
+    let mut most_mb = 0;
+    while gone.elapsed() < away {
+        assert!(host.0.try_wait().expect("a child").is_none(), "the host ended");
+        most_mb = most_mb.max(host.memory_mb());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    redis.up().await;
+    let (back, back_ms) = (Instant::now(), leadline_host::clock::unix_ms());
+    let mut connection = redis.connection().await;
+    until("every analysis of every pair is of a book that came after the return", async || {
+        oldest_reading(&mut connection, &pairs).await.is_some_and(|oldest| oldest > back_ms)
+    })
+    .await;
+    until("nothing waits any more", async || {
+        let mut waiting = 0;
+        for pair in &pairs {
+            waiting += redis.field(&format!("feed:{pair}"), "lane_lag_ms").await.parse::<u64>().unwrap_or(u64::MAX / 100);
+        }
+        waiting < 100 * pairs.len() as u64
+    })
+    .await;
+    println!("Redis away for {away:?}: all fresh again {:.1} s after its return; {before_mb} MB before, {most_mb} MB at most", back.elapsed().as_secs_f64());
+    // 2000 frames a pair, of half a kilobyte, and the readings that wait.
+    assert!(most_mb < before_mb + 64, "{before_mb} MB before, {most_mb} MB while Redis was away");
+    for pair in &pairs {
+        assert_eq!(redis.field(&format!("feed:{pair}"), "gaps").await, "0", "{pair}");
+    }
+    host.stop().await;
 }

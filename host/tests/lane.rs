@@ -227,6 +227,25 @@ async fn frames_older_than_they_may_be_are_dropped_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn plugins_keep_what_they_have_gathered_when_redis_comes_back_empty() {
+    let redis = Redis::start().await;
+    let run = Run::new(&redis, 1, LANE);
+    let last = run.push(&redis, 0, 100).await;
+    let stop = CancellationToken::new();
+    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
+    settled(&redis, last).await;
+    redis.ask::<String>(&["FLUSHALL"]).await;
+    let second = Run::new(&redis, 2, LANE);
+    let last = second.push(&redis, 99, 150).await;
+    settled(&redis, last).await;
+    stop.cancel();
+    consumer.await.expect("it ends");
+    // The other run began at the book at which the lane stood: no break, and that book isn't analysed again.
+    assert_eq!(run.monitor.counters.readings.get(), 2 * (100 + 50));
+    assert_eq!(run.monitor.counters.lane_dropped.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lane_that_another_took_over_is_looked_up_anew_and_nothing_is_published_twice() {
     let redis = Redis::start().await;
     let run = Run::new(&redis, 1, LANE);

@@ -145,7 +145,11 @@ impl Seats {
 
     /// What the version at work has gathered on a pair; none while it isn't open, or offers no state.
     pub(super) fn save(&mut self, pair: &str) -> Option<SavedState> {
-        self.by_pair.get_mut(pair)?.analyst.save()
+        match self.by_pair.get_mut(pair) {
+            Some(seat) => seat.analyst.save(),
+            // Not opened yet: what an earlier host saved is still what there is.
+            None => self.saved.get(pair).cloned(),
+        }
     }
 
     /// The pair begins anew at its next book, with what was saved.

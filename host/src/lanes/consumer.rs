@@ -93,11 +93,20 @@ impl Consumer {
             () = stop.cancelled() => return,
         }
         let ledger = Ledger::new(&self.pair, Arc::clone(&self.link));
-        let mut first = true;
+        let mut begun: Option<Work<'_>> = None;
         while !stop.is_cancelled() {
             let Ok(left) = self.retry(&stop, || ledger.left()).await else { return };
-            let mut work = self.begin(&ledger, &stop, left.checkpoint.as_ref(), left.published);
-            self.hand_out(&left, std::mem::take(&mut first)).await;
+            let work = match &mut begun {
+                // Redis came back empty: the plugins have lost nothing, and the lane goes on from their books.
+                Some(work) if left.is_nothing() => {
+                    (work.published, work.held, work.analysed) = (None, 0, 0);
+                    work
+                }
+                begun => {
+                    self.hand_out(&left, begun.is_none()).await;
+                    begun.insert(self.begin(&ledger, &stop, left.checkpoint.as_ref(), left.published))
+                }
+            };
             match work.work(left).await {
                 Ok(()) | Err(End::Stopped) => return,
                 Err(End::Elsewhere) => {

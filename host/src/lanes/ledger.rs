@@ -110,6 +110,13 @@ pub(super) struct Left {
     pub(super) published: Option<(u64, u64)>,
 }
 
+impl Left {
+    /// Redis knows nothing of the lane.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.checkpoint.is_none() && self.states.is_empty() && self.frames.is_empty() && self.published.is_none()
+    }
+}
+
 /// A step that moves the lane on.
 pub(super) struct Step<'a> {
     /// Commands of the readings, none of which has an answer that matters.

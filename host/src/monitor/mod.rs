@@ -17,8 +17,8 @@ pub mod board;
 pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
-pub mod lane;
 pub mod history_figures;
+pub mod lane;
 pub mod latency;
 pub mod look;
 pub mod observer;
@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
-pub use lane::LaneFigures;
 pub use history_figures::{HistoryFigures, HistoryReport};
+pub use lane::LaneFigures;
 pub use latency::Latency;
 pub use observer::{Observer, PluginState};
 
