@@ -53,6 +53,6 @@ pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tall
 pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
-pub use reading::{Notice, Outcome, Reading};
+pub use reading::{Notice, Outcome, Reading, Reason};
 pub use saved::SavedState;
 pub use sheet::Sheet;
