@@ -38,7 +38,8 @@ struct Exchange {
 
 impl Exchange {
     async fn start(seed: u64) -> Self {
-        Self::start_market(Generated { seed, pairs: 1, rate: Rate::LockStep, start_ms: Some(1_800_000_000_000), ..Generated::default() }).await
+        Self::start_market(Generated { seed, pairs: 1, rate: Rate::LockStep, start_ms: Some(1_800_000_000_000), ..Generated::default() })
+            .await
     }
 
     async fn start_market(market: Generated) -> Self {
@@ -78,6 +79,7 @@ impl Program {
             .env("PLUGIN_DEADLINE_MS", "10000")
             .env("LANE_CHECKPOINT_INTERVAL", "1")
             .env("API_ADDR", "127.0.0.1:0")
+            .env("HISTORY_DIR", "none")
             .envs(more.iter().copied())
             .stdout(Stdio::null())
             .stderr(if log.is_some() { Stdio::inherit() } else { Stdio::null() })
@@ -344,7 +346,8 @@ async fn oldest_reading(connection: &mut redis::aio::MultiplexedConnection, pair
     for pair in pairs {
         for plugin in ["support_resistance", "large_orders", "depth_anomaly", "liquidity"] {
             let mut ask = redis::cmd("HGET");
-            let time: Option<String> = ask.arg(format!("analysis:{pair}")).arg(format!("{plugin}.time")).query_async(connection).await.ok()?;
+            let time: Option<String> =
+                ask.arg(format!("analysis:{pair}")).arg(format!("{plugin}.time")).query_async(connection).await.ok()?;
             oldest = oldest.min(leadline_host::clock::parse_rfc3339(&time?)?);
         }
     }
@@ -388,7 +391,10 @@ async fn a_redis_that_is_away_under_load_is_waited_for_in_bounded_memory_and_eve
         waiting < 100 * pairs.len() as u64
     })
     .await;
-    println!("Redis away for {away:?}: all fresh again {:.1} s after its return; {before_mb} MB before, {most_mb} MB at most", back.elapsed().as_secs_f64());
+    println!(
+        "Redis away for {away:?}: all fresh again {:.1} s after its return; {before_mb} MB before, {most_mb} MB at most",
+        back.elapsed().as_secs_f64()
+    );
     // 2000 frames a pair, of half a kilobyte, and the readings that wait.
     assert!(most_mb < before_mb + 64, "{before_mb} MB before, {most_mb} MB while Redis was away");
     for pair in &pairs {
