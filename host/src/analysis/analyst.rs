@@ -11,6 +11,7 @@ use super::error::Fault;
 use super::health::{self, HealthState};
 use super::instance::Instance;
 use super::reading::{Cost, Outcome, Reading, Reason};
+use super::saved::SavedState;
 use crate::clock::Arrival;
 
 /// Calls without a fault after which earlier kills are forgotten.
@@ -48,6 +49,8 @@ pub struct Analyst {
     healthy: u32,
     /// The next book follows none that this instance has seen.
     restarted: bool,
+    /// What an earlier host saved, until the plugin is opened.
+    saved: Option<SavedState>,
 }
 
 enum State {
@@ -86,7 +89,61 @@ impl Analyst {
             kills: 0,
             healthy: 0,
             restarted: true,
+            saved: None,
         }
+    }
+
+    /// Lets the plugin begin with what was saved; before its first book.
+    pub(super) fn begin_with(&mut self, saved: SavedState) {
+        self.saved = Some(saved);
+    }
+
+    /// What the plugin has gathered; none while it isn't open, or offers no state.
+    pub(super) fn save(&mut self) -> Option<SavedState> {
+        let State::Open(instance) = &mut self.state else { return None };
+        match instance.save() {
+            Ok(Some(bytes)) if !bytes.is_empty() => Some(SavedState {
+                version: self.plugin.version.to_string(),
+                parameters: self.parameters.clone(),
+                restarted: self.restarted,
+                bytes,
+            }),
+            Ok(_) => None,
+            Err(said) => {
+                let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+                tracing::warn!(plugin, version, pair, "its state can't be saved, so that a restart would warm up: {said}");
+                None
+            }
+        }
+    }
+
+    /// Opens the plugin, with the state of an earlier host where there is one that it takes.
+    fn open(&mut self) -> Result<(), Fault> {
+        let open = || self.plugin.open(&self.instrument, &self.parameters).map_err(|error| Fault::Refused(error.to_string()));
+        let mut instance = open()?;
+        self.restarted = true;
+        if let Some(saved) = self.saved.take() {
+            let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+            match instance.restore(&saved.version, &saved.parameters, saved.bytes) {
+                Ok(()) => {
+                    self.restarted = saved.restarted;
+                    tracing::info!(plugin, version, pair, from_version = saved.version, "goes on from its saved state");
+                }
+                Err(said) => {
+                    tracing::warn!(
+                        plugin,
+                        version,
+                        pair,
+                        from_version = saved.version,
+                        "warms up, since it doesn't take its saved state: {said}"
+                    );
+                    // An instance that refused a state may hold half of it.
+                    instance = open()?;
+                }
+            }
+        }
+        self.state = State::Open(Box::new(instance));
+        Ok(())
     }
 
     /// The plugin.
@@ -140,13 +197,11 @@ impl Analyst {
                 self.restarted = true;
                 return None;
             }
-            State::Waiting(_) | State::Quarantined(_) | State::Closed => match self.plugin.open(&self.instrument, &self.parameters) {
-                Ok(instance) => {
-                    self.state = State::Open(Box::new(instance));
-                    self.restarted = true;
+            State::Waiting(_) | State::Quarantined(_) | State::Closed => {
+                if let Err(fault) = self.open() {
+                    return Some(self.killed(&call, fault, Cost::default()));
                 }
-                Err(error) => return Some(self.killed(&call, Fault::Refused(error.to_string()), Cost::default())),
-            },
+            }
             State::Open(_) => {}
         }
         let State::Open(instance) = &mut self.state else { return None };

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::component::{LaneKind, Plugin};
 use super::reading::Reading;
 use super::recents::{Past, Recents};
+use super::saved::SavedState;
 use super::seats::{Exchange, Seats};
 use crate::clock::Arrival;
 
@@ -210,7 +211,15 @@ struct MemoryState {
     waiting: VecDeque<Arc<str>>,
     /// Another version is to take over.
     exchange: Option<Exchange>,
+    /// States to be saved or taken over; bounded by the number of pairs, whose consumers ask one at a time.
+    errands: VecDeque<StateErrand>,
     closed: bool,
+}
+
+/// A pair's state, asked for or handed over, between two books.
+enum StateErrand {
+    Save(Arc<str>, oneshot::Sender<Option<SavedState>>),
+    Restore(Arc<str>, Option<SavedState>),
 }
 
 struct Place {
@@ -233,6 +242,7 @@ enum Turn {
     Analyze(Arc<str>, Arc<Instrument>, Offer),
     Forget(Arc<str>),
     Exchange(Exchange),
+    State(StateErrand),
     /// Nobody waits.
     Idle,
 }
@@ -284,6 +294,34 @@ impl MemoryDesk {
         self.shared.wake.notify_one();
     }
 
+    /// Asks for what the plugin has gathered on a pair; the receiver gets none where there is nothing, and an error once the desk is closed.
+    pub fn save(&self, pair: &Arc<str>) -> oneshot::Receiver<Option<SavedState>> {
+        let (answer, receiver) = oneshot::channel();
+        self.errand(StateErrand::Save(Arc::clone(pair), answer));
+        receiver
+    }
+
+    /// Hands over what an earlier host saved: the plugin is opened with it at the pair's next book.
+    pub fn restore(&self, pair: &Arc<str>, saved: Option<SavedState>) {
+        self.errand(StateErrand::Restore(Arc::clone(pair), saved));
+    }
+
+    fn errand(&self, errand: StateErrand) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.errands.push_back(errand);
+        drop(state);
+        self.shared.wake.notify_one();
+    }
+
+    /// Books of each pair skipped so far.
+    #[must_use]
+    pub fn skipped_by_pair(&self) -> Vec<(Arc<str>, u64)> {
+        self.lock().places.iter().map(|(pair, place)| (Arc::clone(pair), place.skipped_total)).collect()
+    }
+
     /// Books skipped so far, over all pairs.
     #[must_use]
     pub fn skipped(&self) -> u64 {
@@ -302,6 +340,9 @@ impl MemoryDesk {
         loop {
             if let Some(exchange) = state.exchange.take() {
                 return Some(Turn::Exchange(exchange));
+            }
+            if let Some(errand) = state.errands.pop_front() {
+                return Some(Turn::State(errand));
             }
             while let Some(pair) = state.waiting.pop_front() {
                 let Some(place) = state.places.get_mut(&pair) else { continue };
@@ -331,6 +372,7 @@ fn run_memory(mut seats: Seats, desk: &MemoryDesk, sink: &Sink) {
             Turn::Forget(pair) => seats.forget(&pair),
             Turn::Exchange(exchange) => seats.exchange(exchange),
             Turn::Idle => seats.idle(),
+            Turn::State(errand) => errand.run(&mut seats),
             Turn::Analyze(pair, instrument, Offer { book, arrival, skipped, restarted }) => {
                 let past = Past { book, restarted };
                 // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
@@ -340,6 +382,18 @@ fn run_memory(mut seats: Seats, desk: &MemoryDesk, sink: &Sink) {
                 }
                 seats.rest(&pair, &instrument, past);
             }
+        }
+    }
+}
+
+impl StateErrand {
+    fn run(self, seats: &mut Seats) {
+        match self {
+            Self::Save(pair, answer) => {
+                // Nobody waits for it any more when the host is stopping.
+                let _ = answer.send(seats.save(&pair));
+            }
+            Self::Restore(pair, saved) => seats.restore(&pair, saved),
         }
     }
 }
@@ -363,6 +417,7 @@ enum Errand {
     },
     Forget(Arc<str>),
     Exchange(Exchange),
+    State(StateErrand),
     Close,
 }
 
@@ -392,6 +447,18 @@ impl BufferedDesk {
         receiver
     }
 
+    /// Asks for what the plugin has gathered on a pair up to the last book that it was handed; see [`MemoryDesk::save`].
+    pub async fn save(&self, pair: &Arc<str>) -> oneshot::Receiver<Option<SavedState>> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.sender.send(Errand::State(StateErrand::Save(Arc::clone(pair), answer))).await;
+        receiver
+    }
+
+    /// Hands over what was saved, or takes the pair back to the beginning: the plugin is opened anew at the pair's next book.
+    pub async fn restore(&self, pair: &Arc<str>, saved: Option<SavedState>) {
+        let _ = self.sender.send(Errand::State(StateErrand::Restore(Arc::clone(pair), saved))).await;
+    }
+
     /// Takes a pair away: its analysis is closed.
     pub async fn forget(&self, pair: &Arc<str>) {
         let _ = self.sender.send(Errand::Forget(Arc::clone(pair))).await;
@@ -417,6 +484,7 @@ fn run_buffered(mut seats: Seats, mut errands: mpsc::Receiver<Errand>) {
             Some(Errand::Close) => errands.close(),
             Some(Errand::Forget(pair)) => seats.forget(&pair),
             Some(Errand::Exchange(exchange)) => seats.exchange(exchange),
+            Some(Errand::State(errand)) => errand.run(&mut seats),
             Some(Errand::Analyze { pair, instrument, book, arrival, restarted, answer }) => {
                 let past = Past { book, restarted };
                 // On this lane the time counts from taking the book off the List: a backlog is late, not killed.

@@ -16,6 +16,7 @@
 //! - [`health`]: calls, faults, kills and costs of a plugin: a [`PluginHealth`].
 //! - [`crew`]: the threads, one a plugin, that the lanes hand their books to.
 //! - [`seats`]: the analysts of one plugin by pair, and how another version takes over between two books.
+//! - [`saved`]: what a plugin has gathered on a pair, on its way into a checkpoint and out of it.
 //! - [`recents`]: the last books of each pair, which a new version is tried and warmed up on.
 //! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go.
 //! - [`sheet`]: `plugins.toml`: which plugins are at work, with which parameters and limits.
@@ -37,6 +38,7 @@ mod limits;
 mod ownership;
 mod reading;
 mod recents;
+mod saved;
 mod seats;
 mod sheet;
 mod trusted;
@@ -52,4 +54,5 @@ pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
 pub use reading::{Notice, Outcome, Reading, Reason};
+pub use saved::SavedState;
 pub use sheet::Sheet;

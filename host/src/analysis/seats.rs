@@ -10,6 +10,7 @@ use super::analyst::{Analyst, Call};
 use super::component::Plugin;
 use super::reading::{Outcome, Reading};
 use super::recents::{Past, Recents};
+use super::saved::SavedState;
 use crate::clock::Arrival;
 
 /// Past books that a version is warmed up on between two books: they may not hold up the next one for long.
@@ -36,6 +37,8 @@ pub(super) struct Seats {
     before: Option<(Arc<Plugin>, Report)>,
     forced: bool,
     by_pair: HashMap<Arc<str>, Seat>,
+    /// States that wait for their pair's first book.
+    saved: HashMap<Arc<str>, SavedState>,
     recents: Arc<Recents>,
 }
 
@@ -58,7 +61,14 @@ struct Successor {
 
 impl Seats {
     pub(super) fn new(plugin: &Arc<Plugin>, recents: &Arc<Recents>) -> Self {
-        Self { plugin: Arc::clone(plugin), before: None, forced: false, by_pair: HashMap::new(), recents: Arc::clone(recents) }
+        Self {
+            plugin: Arc::clone(plugin),
+            before: None,
+            forced: false,
+            by_pair: HashMap::new(),
+            saved: HashMap::new(),
+            recents: Arc::clone(recents),
+        }
     }
 
     /// Another version is to take every seat. One that was under way is given up.
@@ -89,12 +99,13 @@ impl Seats {
         if self.by_pair.get(pair).is_some_and(|seat| !Arc::ptr_eq(&seat.instrument, instrument) && seat.instrument != *instrument) {
             self.by_pair.remove(pair);
         }
-        let plugin = &self.plugin;
-        let seat = self.by_pair.entry(Arc::clone(pair)).or_insert_with(|| Seat {
-            instrument: Arc::clone(instrument),
-            analyst: Analyst::new(Arc::clone(plugin), Arc::clone(instrument), plugin.parameters_of(pair)),
-            warm: false,
-            successor: None,
+        let (plugin, saved) = (&self.plugin, &mut self.saved);
+        let seat = self.by_pair.entry(Arc::clone(pair)).or_insert_with(|| {
+            let mut analyst = Analyst::new(Arc::clone(plugin), Arc::clone(instrument), plugin.parameters_of(pair));
+            if let Some(saved) = saved.remove(pair) {
+                analyst.begin_with(saved);
+            }
+            Seat { instrument: Arc::clone(instrument), analyst, warm: false, successor: None }
         });
         let deadline = left(seat.analyst.plugin().budget.deadline);
         let reading = seat.analyst.analyze(Call { book: &past.book, arrival, skipped, restarted: past.restarted, deadline });
@@ -132,8 +143,28 @@ impl Seats {
         }
     }
 
+    /// What the version at work has gathered on a pair; none while it isn't open, or offers no state.
+    pub(super) fn save(&mut self, pair: &str) -> Option<SavedState> {
+        match self.by_pair.get_mut(pair) {
+            Some(seat) => seat.analyst.save(),
+            // Not opened yet: what an earlier host saved is still what there is.
+            None => self.saved.get(pair).cloned(),
+        }
+    }
+
+    /// The pair begins anew at its next book, with what was saved.
+    pub(super) fn restore(&mut self, pair: &Arc<str>, saved: Option<SavedState>) {
+        self.by_pair.remove(pair);
+        match saved {
+            Some(saved) => self.saved.insert(Arc::clone(pair), saved),
+            None => self.saved.remove(pair),
+        };
+        self.settle();
+    }
+
     pub(super) fn forget(&mut self, pair: &Arc<str>) {
         self.by_pair.remove(pair);
+        self.saved.remove(pair);
         self.recents.forget(pair);
         self.settle();
     }

@@ -219,6 +219,8 @@ impl Roster {
     fn start(&self, name: &str) -> Running {
         let pair: Arc<str> = Arc::from(name);
         let cell = self.monitor.board.add(&pair);
+        let queue = self.producer.queue(&pair);
+        cell.status().lane = Arc::clone(&queue.figures);
         let (instrument, known) = watch::channel(None);
         let feed = {
             let (pair, cell, instrument) = (Arc::clone(&pair), Arc::clone(&cell), instrument.clone());
@@ -255,8 +257,10 @@ impl Roster {
         };
         let consumer = Consumer {
             run: self.producer.run_id(),
-            queue: self.producer.queue(&pair),
+            queue,
             desks: self.buffered.clone(),
+            memory: self.memory.clone(),
+            lane: self.settings.lane,
             instrument: known,
             link: Arc::clone(&self.lane_link),
             publication: Arc::clone(self.writer.publication()),

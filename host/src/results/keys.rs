@@ -77,7 +77,7 @@ pub fn lane_processing(pair: &str) -> String {
     format!("{}:processing", lane(pair))
 }
 
-/// Hash: how far the lane of a pair has been read.
+/// Hash: how far the lane of a pair has been published, and its last checkpoint.
 #[must_use]
 pub fn lane_position(pair: &str) -> String {
     format!("{}:position", lane(pair))
