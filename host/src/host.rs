@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::analysis::{self, Budget, Control, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
@@ -47,8 +46,10 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What is at work, to be seen and changed.
+    pub plugins: Control,
     crew: Arc<Crew>,
-    plugins: Watch,
+    keeper: Watch,
     roster: JoinHandle<()>,
     clock: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -57,9 +58,6 @@ pub struct Host {
     server: JoinHandle<()>,
     stop: Stops,
 }
-
-/// How often the folder of plugins is looked at; a file is acted upon once it has looked the same twice.
-const SWEEP: Duration = Duration::from_millis(250);
 
 /// What the keeper of the plugins tells, on its way to Redis and to the page.
 struct Desk {
@@ -70,6 +68,10 @@ struct Desk {
 impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
         self.writer.hash(keys::plugin(plugin), fields);
+    }
+
+    fn shadow(&mut self, report: &analysis::ShadowReport) {
+        self.writer.hash(keys::shadow(&report.plugin), report.hash());
     }
 
     fn stopped(&mut self, plugin: &Plugin) {
@@ -138,7 +140,8 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
+        let control = keeper.control();
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
@@ -161,7 +164,8 @@ impl Host {
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
         Ok(Some(Self {
             addr,
-            plugins: Watch::start(keeper, SWEEP)?,
+            plugins: control,
+            keeper: Watch::start(keeper)?,
             crew,
             roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
@@ -176,8 +180,8 @@ impl Host {
 
     /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
     pub async fn stop(self) {
-        let plugins = self.plugins;
-        let _ = tokio::task::spawn_blocking(move || plugins.stop()).await;
+        let keeper = self.keeper;
+        let _ = tokio::task::spawn_blocking(move || keeper.stop()).await;
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
