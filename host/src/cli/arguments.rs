@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::plugin;
+use crate::api::security::{Role, tokens};
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
 /// The command line.
@@ -61,6 +62,34 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_MEMORY_MB")),
         )
         .subcommand(plugin::arguments::command())
+        .subcommand(token())
+        .subcommand(Command::new("openapi").about("Print the API's OpenAPI description"))
+}
+
+fn token() -> Command {
+    Command::new("token")
+        .about("Make a token for the API: its line for API_TOKENS_FILE on standard output, the token itself on standard error")
+        .after_help("leadline token --role analyst --name ann >> tokens")
+        .arg(
+            Arg::new("role")
+                .long("role")
+                .value_name("ROLE")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(Role::ALL.map(Role::as_str)))
+                .help("viewer: read; analyst: change plugins too; operator: change everything"),
+        )
+        .arg(
+            Arg::new("name")
+                .long("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(
+                    |name: &str| {
+                        if tokens::is_good_name(name) { Ok(name.to_owned()) } else { Err("up to 64 letters, digits or . _ @ -") }
+                    },
+                )
+                .help("Whose it is: this name stands in the audit log"),
+        )
 }
 
 fn demo() -> Command {

@@ -11,17 +11,21 @@
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
+//! - [`token`]: `leadline token`, a new token for the API.
+//! - [`openapi`]: `leadline openapi`, the API's description.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
 mod child;
 mod demo;
+mod openapi;
 mod plugin;
 mod record;
 mod replay;
 mod run;
 mod signals;
 mod simulate;
+mod token;
 mod verify;
 
 use std::process::ExitCode;
@@ -42,6 +46,8 @@ pub fn main() -> ExitCode {
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
+        Some(("token", matches)) => token::main(matches),
+        Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     };
