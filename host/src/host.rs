@@ -161,7 +161,7 @@ impl Host {
         };
         let desks = crew.memory.clone();
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
-        let parts = Parts { monitor: Arc::clone(&monitor), desks, feed, link: link()?, pairs_key: settings.pairs.key.clone() };
+        let parts = Parts { monitor: Arc::clone(&monitor), desks, plugins: control.clone(), feed, link: link()?, pairs_key: settings.pairs.key.clone() };
         Ok(Some(Self {
             addr,
             plugins: control,

@@ -107,7 +107,8 @@ impl Analyst {
     ) -> Result<(Self, Option<Result<(), String>>), String> {
         let pair = &instrument.id;
         let parameters = plugin.parameters_of(pair);
-        let mut analyst = Self { beside: true, ..Self::new(Arc::clone(plugin), Arc::clone(instrument), parameters) };
+        let mut analyst = Self::new(Arc::clone(plugin), Arc::clone(instrument), parameters);
+        analyst.beside = true;
         let open = || plugin.open(instrument, parameters).map_err(|error| error.to_string());
         let mut instance = open()?;
         let taken = saved.map(|saved| instance.restore(&saved.version, &saved.parameters, saved.bytes.clone()));

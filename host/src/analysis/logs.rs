@@ -27,7 +27,7 @@ pub struct LogLine {
 
 /// The newest lines of a plugin, over its versions and pairs.
 #[derive(Default)]
-pub struct Logs(Mutex<Ring>);
+pub(super) struct Logs(Mutex<Ring>);
 
 #[derive(Default)]
 struct Ring {
@@ -54,8 +54,7 @@ impl Logs {
     }
 
     /// The newest lines, oldest first: at most `most`, none before number `from`.
-    #[must_use]
-    pub fn newest(&self, most: usize, from: u64) -> Vec<LogLine> {
+    pub(super) fn newest(&self, most: usize, from: u64) -> Vec<LogLine> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<LogLine> = ring.lines.iter().rev().take_while(|line| line.number >= from).take(most).cloned().collect();
         lines.into_iter().rev().collect()

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::Document;
 use super::metrics::Metrics;
-use crate::analysis::{Desks, MemoryDesk};
+use crate::analysis::{Control, Desks, MemoryDesk};
 use crate::monitor::Monitor;
 use crate::results::Link;
 
@@ -18,6 +18,8 @@ pub struct Parts {
     pub monitor: Arc<Monitor>,
     /// The memory lane's plugins.
     pub desks: Desks<MemoryDesk>,
+    /// What is at work, to be seen and changed.
+    pub plugins: Control,
     /// Where the frames come from, in words.
     pub feed: String,
     /// A connection to Redis for the API alone: its calls never wait behind the lanes'.
@@ -32,6 +34,7 @@ pub struct App {
     pub(super) monitor: Arc<Monitor>,
     pub(super) desks: Desks<MemoryDesk>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) plugins: Control,
     pub(super) feed: Arc<str>,
     pub(super) link: Arc<Link>,
     pub(super) pairs_key: Arc<str>,

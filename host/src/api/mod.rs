@@ -17,6 +17,7 @@
 //! - [`document`]: the state of the host as one JSON document.
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
 //! - [`pairs`]: routes of the wanted pairs.
+//! - [`plugins`]: routes of the plugins at work.
 //! - [`system`]: routes about the host itself.
 
 pub mod app;
@@ -27,6 +28,7 @@ pub mod metrics;
 mod openapi;
 mod page;
 mod pairs;
+mod plugins;
 pub mod router;
 pub mod security;
 pub mod server;

@@ -27,6 +27,7 @@ use super::security::{Role, rules};
     components(schemas(ErrorBody, ErrorDetail)),
     tags(
         (name = "pairs", description = "Which pairs are analysed"),
+        (name = "plugins", description = "What is analysed: plugins seen, installed, tried beside the live version, taken back"),
         (name = "stream", description = "Live values over one WebSocket"),
         (name = "system", description = "How the host is doing"),
         (name = "documentation", description = "This document")

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::app::{App, Description};
 use super::error::ApiError;
 use super::security::{Gate, guard};
-use super::{openapi, page, pairs, system};
+use super::{openapi, page, pairs, plugins, system};
 
 /// What a page of ours may load: its own files and its own stream, nothing else.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
@@ -29,7 +29,7 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src '
 /// Every route of the API. A new file of routes is merged here, and nowhere else.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::base()).merge(system::routes()).merge(pairs::routes()).merge(openapi::routes())
+    OpenApiRouter::with_openapi(openapi::base()).merge(system::routes()).merge(pairs::routes()).merge(plugins::routes()).merge(openapi::routes())
 }
 
 /// The OpenAPI document.

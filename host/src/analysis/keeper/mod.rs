@@ -86,7 +86,7 @@ impl Default for Probation {
 }
 
 /// What the keeper hears.
-pub(super) enum Message {
+enum Message {
     /// Something is asked of it.
     Ask(control::Request),
     /// Something in the folder changed.
