@@ -70,7 +70,7 @@ pub use limits::Budget;
 pub use logs::LogLine;
 pub use ownership::SHARED_FIELDS;
 pub use phase::Phase;
-pub use reading::{Notice, Outcome, Reading};
+pub use reading::{Notice, Outcome, Reading, Reason};
 pub use saved::SavedState;
 pub use schema::Parameters;
 pub use shadow::report::ShadowReport;

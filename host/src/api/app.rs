@@ -1,27 +1,24 @@
 //! What the routes need: one value, cheap to clone, that each route gets as its state.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::document::Document;
+use super::error::ApiError;
 use super::metrics::Metrics;
-use crate::analysis::{Control, Desks, MemoryDesk};
-use crate::monitor::Monitor;
+use super::security::Tokens;
+use super::source::{Live, Source};
+use super::stored::Stored;
+use super::stream::Hub;
+use crate::analysis::Control;
 use crate::results::Link;
 
-/// What the host hands to its API.
+/// What the program hands to its API.
 pub struct Parts {
-    /// What the host measures.
-    pub monitor: Arc<Monitor>,
-    /// The memory lane's plugins.
-    pub desks: Desks<MemoryDesk>,
-    /// What is at work, to be seen and changed.
-    pub plugins: Control,
-    /// Where the frames come from, in words.
-    pub feed: String,
+    /// The host; none: an API without a feed.
+    pub live: Option<Live>,
+    /// What is at work there, to be seen and changed.
+    pub plugins: Option<Control>,
     /// A connection to Redis for the API alone: its calls never wait behind the lanes'.
     pub link: Link,
     /// The Set of wanted pairs.
@@ -31,18 +28,22 @@ pub struct Parts {
 /// What the routes need.
 #[derive(Clone)]
 pub struct App {
-    pub(super) monitor: Arc<Monitor>,
-    pub(super) desks: Desks<MemoryDesk>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) plugins: Control,
-    pub(super) feed: Arc<str>,
-    pub(super) link: Arc<Link>,
-    pub(super) pairs_key: Arc<str>,
-    pub(super) stream: watch::Receiver<Arc<str>>,
-    pub(super) watchers: Arc<AtomicUsize>,
-    pub(super) stop: CancellationToken,
+    /// Where live values come from.
+    pub source: Arc<Source>,
+    /// What stands in Redis.
+    pub stored: Stored,
+    /// The live stream.
+    pub hub: Arc<Hub>,
+    /// Who has a token.
+    pub tokens: Arc<Tokens>,
+    /// What is at work, to be seen and changed; none: an API without a feed.
+    pub plugins: Option<Control>,
+    /// For Prometheus.
+    pub metrics: Arc<Metrics>,
     /// The OpenAPI document as JSON, and as a page.
-    pub(super) description: Arc<Description>,
+    pub description: Arc<Description>,
+    /// Cancelled when the program stops.
+    pub stop: CancellationToken,
 }
 
 /// The OpenAPI document, written once.
@@ -55,9 +56,12 @@ pub struct Description {
 }
 
 impl App {
-    /// The state of the host now.
-    #[must_use]
-    pub fn document(&self) -> Document {
-        Document::now(&self.monitor, &self.desks, &self.feed)
+    /// What is at work.
+    ///
+    /// # Errors
+    /// 503 where no plugins run.
+    pub fn plugins(&self) -> Result<&Control, ApiError> {
+        let hint = "ask the API of the process that has the feed, whose role is not `api`";
+        self.plugins.as_ref().ok_or_else(|| ApiError::unavailable("no_plugins", "no plugins run in this process", hint))
     }
 }

@@ -104,8 +104,8 @@ impl From<ControlError> for ApiError {
 
 /// All plugins: version, digest, state, phase and problem of the newest file, costs against the budget, kept versions, shadow.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, description = "By name", body = Vec<Value>)))]
-async fn list(State(app): State<App>) -> Response {
-    seen(&app.plugins.list())
+async fn list(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(seen(&app.plugins()?.list()))
 }
 
 /// One plugin.
@@ -117,7 +117,7 @@ async fn list(State(app): State<App>) -> Response {
     responses((status = 200, description = "The plugin", body = Value), (status = 404, description = "There is none of this name", body = ErrorBody))
 )]
 async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    Ok(seen(&app.plugins.plugin(&name)?))
+    Ok(seen(&app.plugins()?.plugin(&name)?))
 }
 
 /// The newest log lines of a plugin, oldest first.
@@ -129,7 +129,7 @@ async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Respons
     responses((status = 200, description = "Lines with number, time, level, pair and text", body = Vec<Value>))
 )]
 async fn logs(State(app): State<App>, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, ApiError> {
-    Ok(seen(&app.plugins.logs(&name, which.most.unwrap_or(LINES), which.from.unwrap_or(0))?))
+    Ok(seen(&app.plugins()?.logs(&name, which.most.unwrap_or(LINES), which.from.unwrap_or(0))?))
 }
 
 /// Installs a component: it is checked, proved on recent books, written into the folder of plugins, and takes over. A bad one changes nothing.
@@ -207,7 +207,7 @@ async fn disable(State(app): State<App>, Path(plugin): Path<String>) -> Result<R
     responses((status = 200, description = "The report; of the last one, when none runs", body = Value), (status = 404, description = "There was none", body = ErrorBody))
 )]
 async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let report = app.plugins.plugin(&name)?.shadow;
+    let report = app.plugins()?.plugin(&name)?.shadow;
     report.map(|report| seen(&report)).ok_or_else(|| ControlError::NoShadow(name).into())
 }
 
@@ -285,7 +285,7 @@ fn seen(what: &impl Serialize) -> Response {
 
 /// Has a command carried out, and says for the audit log what it was.
 async fn carried_out(app: &App, word: &str, command: Command) -> Result<Response, ApiError> {
-    let Done { plugin, version, digest, phase, changed } = app.plugins.run(command).await?;
+    let Done { plugin, version, digest, phase, changed } = app.plugins()?.run(command).await?;
     let what = if changed { format!("{plugin} {word}: version {version} {digest}, {phase}") } else { format!("{plugin}: nothing") };
     let mut response = axum::Json(PluginChange { plugin, version, digest, phase: phase.to_owned(), changed }).into_response();
     response.extensions_mut().insert(What(what));

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod kept;
 pub mod http;
 pub mod listener;
+pub mod stream;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
