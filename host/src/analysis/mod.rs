@@ -72,6 +72,7 @@ pub use ownership::SHARED_FIELDS;
 pub use phase::Phase;
 pub use reading::{Notice, Outcome, Reading, Reason};
 pub use saved::SavedState;
+pub(crate) use recents::BOOKS as RECENT_BOOKS;
 pub use schema::Parameters;
 pub use shadow::report::ShadowReport;
 pub use shadow::rule::{NoRule, Rule};
