@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use leadline_host::analysis::{Analyst, Budget, Call, Command, ControlError, Done, Engine, Outcome, Phase, Plugin};
 use leadline_host::clock::Arrival;
+use leadline_host::host::Host;
 use serde_json::{Map, Value, json};
 use support::kept::{Kept, another, book, pair};
-use support::{DEADLINE, components};
+use support::{DEADLINE, Redis, components, program, settings, until};
+use tokio_util::sync::CancellationToken;
 
 fn map(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().expect("a table")
@@ -298,6 +300,79 @@ fn a_file_that_is_replaced_again_and_again_while_it_is_read_is_taken_whole_or_no
     }
     assert_eq!(kept.told("large_orders", "problem"), "");
     kept.crew.stop();
+}
+
+/// Runs the program against a host; its exit code, standard output and standard error.
+async fn leadline(host: &str, token: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = tokio::process::Command::new(program());
+    command.arg("plugin").args(arguments).args(["--host", host]).env("LEADLINE_TOKEN", token);
+    let output = command.output().await.expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_change_a_running_host_and_say_what_came_of_it() {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789";
+    let redis = Redis::start().await;
+    let listener = leadline_simulator::listen("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/ws/v5/public", listener.local_addr().expect("its address"));
+    let exchange = tokio::spawn(leadline_simulator::serve(listener, leadline_simulator::Options::default(), std::future::pending()));
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy(components("plugins").join("large_orders.wasm"), folder.path().join("large_orders.wasm")).expect("copied");
+    let candidate = folder.path().join("candidate.bin");
+    std::fs::write(&candidate, another("large_orders", 5)).expect("written");
+    let candidate = candidate.to_str().expect("plain");
+    redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
+    let more =
+        [("PLUGIN_DIR", folder.path().to_str().expect("plain")), ("PLUGIN_DEADLINE_MS", "10000"), ("API_TOKEN", TOKEN)];
+    let host = Host::start(settings(&redis, &url, &more), String::new(), &CancellationToken::new())
+        .await
+        .expect("it starts")
+        .expect("not stopped");
+    let at = format!("http://{}", host.addr);
+    until("it reads", async || !redis.field("analysis:BTC-USDT", "large_orders.time").await.is_empty()).await;
+
+    let (code, _, told) = leadline(&at, "", &["install", candidate]).await;
+    assert!(code == Some(2) && told.contains("401") && told.contains("hint:"), "{told}");
+    let (code, out, _) = leadline(&at, TOKEN, &["list"]).await;
+    assert!(code == Some(0) && out.contains("large_orders") && out.contains("running"), "{out}");
+    let (code, _, told) = leadline(&at, TOKEN, &["rollback", "large_orders"]).await;
+    assert!(code == Some(2) && told.contains("no_version"), "{told}");
+
+    let rule = "promote after 1 h if no faults";
+    let (code, _, told) = leadline(&at, TOKEN, &["shadow", "large_orders", candidate, "--rule", rule]).await;
+    assert_eq!(code, Some(0), "{told}");
+    until("Redis shows what was compared", async || {
+        redis.field("shadow:large_orders", "books_compared").await.parse::<u64>().is_ok_and(|books| books > 0)
+    })
+    .await;
+    assert_eq!(redis.field("shadow:large_orders", "agreement").await, "1.000000");
+    assert!(redis.field("shadow:large_orders", "rule_state").await.ends_with("s left"));
+    let (_, out, _) = leadline(&at, TOKEN, &["shadow", "large_orders"]).await;
+    assert!(out.contains("agreement 100.00 %") && out.contains("large_buy_orders"), "{out}");
+    let (code, out, told) = leadline(&at, TOKEN, &["promote", "large_orders"]).await;
+    assert!(code == Some(0) && out.contains("running"), "{out}{told}");
+    let (code, out, told) = leadline(&at, TOKEN, &["rollback", "large_orders"]).await;
+    assert!(code == Some(0) && out.contains("running"), "{out}{told}");
+    let (code, _, told) = leadline(&at, TOKEN, &["parameters", "large_orders", r#"{"share": 7}"#]).await;
+    assert!(code == Some(2) && told.contains("`share`: 7 is more than") && told.contains("422"), "{told}");
+    let (code, out, told) = leadline(&at, TOKEN, &["parameters", "large_orders", r#"{"share": 0.2}"#]).await;
+    assert!(code == Some(0) && out.contains("running"), "{out}{told}");
+    let (_, out, _) = leadline(&at, TOKEN, &["parameters", "large_orders"]).await;
+    assert!(out.lines().any(|line| line.starts_with("share") && line.contains("0.2")), "{out}");
+    let (_, out, _) = leadline(&at, TOKEN, &["logs", "large_orders"]).await;
+    assert!(out.contains("has taken over") && out.contains("runs as a shadow"), "{out}");
+    let (code, out, told) = leadline(&at, TOKEN, &["disable", "large_orders"]).await;
+    assert!(code == Some(0) && out.contains("disabled"), "{out}{told}");
+    until("its fields are gone", async || redis.field("analysis:BTC-USDT", "large_orders.time").await.is_empty()).await;
+    let (code, out, told) = leadline(&at, TOKEN, &["enable", "large_orders"]).await;
+    assert!(code == Some(0) && out.contains("running"), "{out}{told}");
+    until("it reads again", async || !redis.field("analysis:BTC-USDT", "large_orders.time").await.is_empty()).await;
+    host.stop().await;
+    let (code, _, told) = leadline(&at, TOKEN, &["list"]).await;
+    assert!(code == Some(2) && told.contains("hint: is the host running"), "{told}");
+    exchange.abort();
 }
 
 fn sha256(bytes: &[u8]) -> String {
