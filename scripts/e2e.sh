@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The page in a real browser, against a real demo: starts the demo on free ports, drives Chromium, stops the demo.
+# The page in a real browser, against a real demo on free ports, which the checks start and stop.
 #
-# LEADLINE_URL=http://... tests a host that is running already, and starts none.
+# LEADLINE_URL=http://... (and LEADLINE_TOKEN) tests a host that is running already, and starts none. LEADLINE_SCREENSHOTS=DIR keeps pictures.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=scripts/node.sh
 . "$ROOT/scripts/node.sh"
-# shellcheck source=scripts/demo.sh
-. "$ROOT/scripts/demo.sh"
 
 cd "$ROOT"
 node_toolchain
-if [ -n "${LEADLINE_URL:-}" ]; then exec node web/e2e/run.mjs; fi
-demo_start
-LEADLINE_URL="$demo_url" node web/e2e/run.mjs
+if [ -z "${LEADLINE_URL:-}" ]; then
+    export LEADLINE_PROGRAM="${LEADLINE_PROGRAM:-$TARGET/debug/leadline}" LEADLINE_PLUGINS="$TARGET/plugins" PLUGIN_DIR="${PLUGIN_DIR:-$TARGET/plugins}"
+    [ -x "$LEADLINE_PROGRAM" ] || cargo build --quiet "${CARGO_FLAGS[@]}" -p leadline
+fi
+exec node web/e2e/run.mjs
