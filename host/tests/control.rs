@@ -175,7 +175,7 @@ fn digest_at_work(kept: &mut Kept, plugin: &str) -> String {
 
 /// Sweeps until a shadow's report is as wanted, and a book more a sweep.
 fn until_report(kept: &mut Kept, plugin: &str, second: &mut u64, wanted: impl Fn(&leadline_host::analysis::ShadowReport) -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + DEADLINE * 3;
     loop {
         kept.keeper.sweep();
         let seen = kept.keeper.control().plugin(plugin).expect("known").shadow;
@@ -247,7 +247,7 @@ fn a_candidate_that_traps_or_loops_costs_the_live_version_nothing() {
     let (trap, instrument) = pair("TRAP");
     kept.crew.memory.all()[0].offer(&trap, &instrument, &book(1), Arrival::now());
     assert!(matches!(kept.readings.recv_timeout(DEADLINE).expect("a reading").outcome, Outcome::Fault(_)));
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + DEADLINE * 3;
     let mut second = 20;
     loop {
         kept.keeper.sweep();
@@ -288,7 +288,7 @@ fn a_file_that_is_replaced_again_and_again_while_it_is_read_is_taken_whole_or_no
         }
     });
     let last = versions[59 % versions.len()].clone();
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + DEADLINE * 3;
 
     let mut seen = String::new();
     while seen != sha256(&last) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use leadline_host::analysis::{
     Budget, Command, ControlError, Crew, Done, Engine, Keeper, Plugin, Reading, ShadowReport, Sheet, Sink, Told, load_folder_by,
@@ -11,6 +11,9 @@ use leadline_host::clock::Arrival;
 use leadline_market::{Book, Instrument, infer};
 
 use super::{DEADLINE, components};
+
+/// How long a new version may take: it is compiled at a low priority.
+const COMPILED: Duration = Duration::from_secs(60);
 
 /// A book of 100 levels a side whose sizes change from second to second.
 pub fn book(second: u64) -> Arc<Book> {
@@ -75,7 +78,7 @@ impl Kept {
 
     /// Sweeps until something is told.
     pub fn until(&mut self, plugin: &str, field: &str, wanted: &str) {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + COMPILED;
         while !self.told(plugin, field).contains(wanted) {
             assert!(Instant::now() < deadline, "{plugin} {field}: {wanted} wanted, {:?}", self.heard.reports);
             self.keeper.sweep();
@@ -108,7 +111,7 @@ impl Kept {
         let asked = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(control.run(command))
         });
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + COMPILED;
         while !asked.is_finished() {
             assert!(Instant::now() < deadline, "it doesn't end: {:?}", self.heard.reports);
             self.keeper.sweep();

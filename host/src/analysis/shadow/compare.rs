@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn numbers_alone_or_in_lists_may_differ_by_the_tolerance_and_texts_by_nothing() {
-        let like = |a, b| compare(a, b, 0.01);
+        fn like(a: &str, b: &str) -> Likeness {
+            compare(a, b, 0.01)
+        }
         assert_eq!(like("1.50", "1.50"), Likeness::Equal);
         assert!(matches!(like("100", "99.5"), Likeness::Within(d) if (d - 0.005).abs() < 1e-12));
         assert!(matches!(like("100", "90"), Likeness::Differing(Some(d)) if (d - 0.1).abs() < 1e-12));
