@@ -11,8 +11,10 @@ use crate::analysis::{self, Budget, Control, Crew, Engine, Keeper, LaneKind, Plu
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
+use crate::backup::schedule;
 use crate::clock;
 use crate::config::Settings;
+use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
@@ -37,6 +39,9 @@ pub enum StartError {
     /// A proxy that the environment names can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// No history can be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// No client for the exchange's REST interface.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
@@ -50,6 +55,8 @@ pub struct Host {
     pub monitor: Arc<Monitor>,
     /// What is at work, to be seen and changed.
     pub plugins: Control,
+    /// What it keeps.
+    pub history: Arc<History>,
     crew: Arc<Crew>,
     keeper: Watch,
     roster: JoinHandle<()>,
@@ -58,6 +65,7 @@ pub struct Host {
     writer: JoinHandle<()>,
     publisher: JoinHandle<()>,
     server: JoinHandle<()>,
+    backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
 
@@ -130,7 +138,9 @@ impl Host {
 
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
+        let history = History::open(&settings.history)?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -175,7 +185,9 @@ impl Host {
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
+            history,
             stop: stops,
         }))
     }
@@ -187,6 +199,9 @@ impl Host {
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
+        if let Some(backups) = self.backups {
+            let _ = backups.await;
+        }
         // Plugin threads end once the last book is done; their readings go to the writer.
         let crew = self.crew;
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
@@ -196,6 +211,8 @@ impl Host {
         let _ = self.sender.await;
         let _ = self.writer.await;
         let _ = self.server.await;
+        let history = self.history;
+        let _ = tokio::task::spawn_blocking(move || history.stop()).await;
     }
 
     /// The latencies since the start, for the end of a run.

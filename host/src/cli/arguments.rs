@@ -70,6 +70,7 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_MEMORY_MB")),
         )
         .subcommand(plugin::arguments::command())
+        .subcommands(super::backup::commands())
         .subcommand(token())
         .subcommand(Command::new("openapi").about("Print the API's OpenAPI description"))
 }
