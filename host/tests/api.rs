@@ -402,7 +402,8 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let server = Server::listen(&settings.api).await.expect("a port");
     let addr = server.addr().expect("its number").to_string();
     let stop = CancellationToken::new();
-    let parts = Parts { live: None, plugins: None, link: Link::new(&settings.redis).expect("an address"), pairs_key: settings.pairs.key.clone() };
+    let parts =
+        Parts { live: None, plugins: None, link: Link::new(&settings.redis).expect("an address"), pairs_key: settings.pairs.key.clone() };
     let serving = tokio::spawn(server.run(parts, stop.clone()));
     let from = async |addr: &str, path: &str| ask(addr, "GET", path, &[], b"").await;
     until("the book stands in Redis", async || from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.status == 200).await;

@@ -324,8 +324,7 @@ async fn commands_change_a_running_host_and_say_what_came_of_it() {
     std::fs::write(&candidate, another("large_orders", 5)).expect("written");
     let candidate = candidate.to_str().expect("plain");
     redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
-    let more =
-        [("PLUGIN_DIR", folder.path().to_str().expect("plain")), ("PLUGIN_DEADLINE_MS", "10000"), ("API_TOKEN", TOKEN)];
+    let more = [("PLUGIN_DIR", folder.path().to_str().expect("plain")), ("PLUGIN_DEADLINE_MS", "10000"), ("API_TOKEN", TOKEN)];
     let host = Host::start(settings(&redis, &url, &more), String::new(), &CancellationToken::new())
         .await
         .expect("it starts")

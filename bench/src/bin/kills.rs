@@ -12,7 +12,9 @@ fn main() -> anyhow::Result<()> {
     let kills: u64 = std::env::args().nth(1).map_or(Ok(1000), |text| text.parse())?;
     let folder = |name: &str| format!("{}/../target/{name}", env!("CARGO_MANIFEST_DIR"));
     let engine = Engine::new()?;
-    let load = |path: String, budget: Budget| Plugin::load(&engine, path.as_ref(), budget).context("hint: make plugins; scripts/build-plugins.sh misbehaving");
+    let load = |path: String, budget: Budget| {
+        Plugin::load(&engine, path.as_ref(), budget).context("hint: make plugins; scripts/build-plugins.sh misbehaving")
+    };
     // Fuel without end, so that it is the clock that ends the loop; waits short enough for a thousand kills.
     let mut endless = load(format!("{}/misbehaving.wasm", folder("test-plugins")), Budget { fuel: 1 << 40, ..Budget::default() })?;
     let wait = Duration::from_millis(200);
@@ -36,7 +38,12 @@ fn main() -> anyhow::Result<()> {
     let skipped: Vec<u64> = crew.memory.all().iter().map(leadline_host::analysis::MemoryDesk::skipped).collect();
     let health = endless.health();
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    println!("{} calls stopped, {PAIRS} pairs, {} frames a second each; steal {:.1} %", health.tally.kills, live::PER_SECOND, steal.unwrap_or(f64::NAN));
+    println!(
+        "{} calls stopped, {PAIRS} pairs, {} frames a second each; steal {:.1} %",
+        health.tally.kills,
+        live::PER_SECOND,
+        steal.unwrap_or(f64::NAN)
+    );
     println!(
         "arrival to the end of the stopped call: p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, longest {:.2} ms",
         ms(quantile(&mut stopped.faults, 0.5)),
@@ -44,7 +51,10 @@ fn main() -> anyhow::Result<()> {
         ms(quantile(&mut stopped.faults, 0.999)),
         ms(quantile(&mut stopped.faults, 1.0))
     );
-    println!("books of the stopped plugin while it waited: {} of {offered} were not called with", offered - skipped[0] - health.tally.calls);
+    println!(
+        "books of the stopped plugin while it waited: {} of {offered} were not called with",
+        offered - skipped[0] - health.tally.calls
+    );
     println!(
         "the other plugin: offered {offered}, read {}, skipped {}, missed {}, faults {}; arrival to reading p50 {:.3} ms, p99 {:.3} ms, p99.9 {:.3} ms",
         well.readings,

@@ -65,7 +65,11 @@ fn main() -> anyhow::Result<()> {
     let left_out = skipped() - left_out;
 
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    println!("{swaps} swaps of {NAME} by bytes, {PAIRS} pairs, {} frames a second each; steal {:.1} %", live::PER_SECOND, steal.unwrap_or(f64::NAN));
+    println!(
+        "{swaps} swaps of {NAME} by bytes, {PAIRS} pairs, {} frames a second each; steal {:.1} %",
+        live::PER_SECOND,
+        steal.unwrap_or(f64::NAN)
+    );
     println!("{:<14}{:>10}{:>12}{:>12}{:>12}{:>14}{:>14}", "", "readings", "p50 ms", "p99 ms", "p99.9 ms", "gap p99.9 ms", "longest gap");
     for (name, seen) in [("undisturbed", &mut before), ("swapping", &mut during)] {
         println!(

@@ -164,7 +164,13 @@ impl Analyst {
                     tracing::info!(plugin, version, pair, from_version = saved.version, "goes on from its saved state");
                 }
                 Err(said) => {
-                    tracing::warn!(plugin, version, pair, from_version = saved.version, "warms up, since it doesn't take its saved state: {said}");
+                    tracing::warn!(
+                        plugin,
+                        version,
+                        pair,
+                        from_version = saved.version,
+                        "warms up, since it doesn't take its saved state: {said}"
+                    );
                     // An instance that refused a state may hold half of it.
                     instance = open()?;
                 }

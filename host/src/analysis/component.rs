@@ -203,11 +203,8 @@ impl Plugin {
     /// # Errors
     /// [`PluginError::Open`] when the plugin refuses the instrument or the parameters, or faults while opening.
     pub fn open(&self, instrument: &leadline_market::Instrument, parameters: &str) -> Result<Instance, PluginError> {
-        Instance::open(&self.template, &self.engine, self.budget, (&self.name, &self.logs), instrument, parameters).map_err(|detail| PluginError::Open {
-            plugin: self.name.to_string(),
-            version: self.version.to_string(),
-            pair: instrument.id.clone(),
-            detail,
+        Instance::open(&self.template, &self.engine, self.budget, (&self.name, &self.logs), instrument, parameters).map_err(|detail| {
+            PluginError::Open { plugin: self.name.to_string(), version: self.version.to_string(), pair: instrument.id.clone(), detail }
         })
     }
 

@@ -124,7 +124,11 @@ impl Crew {
     }
 
     /// The same with analysts that have run beside those at work.
-    pub(super) fn exchange_with(&self, plugin: &Arc<Plugin>, prepared: HashMap<Arc<str>, Successor>) -> std::sync::mpsc::Receiver<Result<(), String>> {
+    pub(super) fn exchange_with(
+        &self,
+        plugin: &Arc<Plugin>,
+        prepared: HashMap<Arc<str>, Successor>,
+    ) -> std::sync::mpsc::Receiver<Result<(), String>> {
         self.send_exchange(plugin, prepared, false)
     }
 

@@ -50,8 +50,10 @@ impl Schema {
     /// # Errors
     /// The first thing that is wrong.
     pub(super) fn check(&self, parameters: &str) -> Result<(), Wrong> {
-        let value: Value = serde_json::from_str(parameters)
-            .map_err(|error| Wrong { detail: format!("no JSON: {error}"), hint: "parameters are a table of names and values".to_owned() })?;
+        let value: Value = serde_json::from_str(parameters).map_err(|error| Wrong {
+            detail: format!("no JSON: {error}"),
+            hint: "parameters are a table of names and values".to_owned(),
+        })?;
         let first = self.validator.iter_errors(&value).next();
         first.map_or(Ok(()), |error| Err(self.explain(&error)))
     }

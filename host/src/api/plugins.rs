@@ -231,9 +231,8 @@ async fn shadow(
     Query(comparison): Query<Comparison>,
     Bytes(bytes): Bytes,
 ) -> Result<Response, ApiError> {
-    let read = |text: String| {
-        serde_json::from_str(&text).map_err(|error| ControlError::Value(format!("`parameters` is no JSON object: {error}")))
-    };
+    let read =
+        |text: String| serde_json::from_str(&text).map_err(|error| ControlError::Value(format!("`parameters` is no JSON object: {error}")));
     let parameters = comparison.parameters.map(read).transpose()?;
     let bytes = (!bytes.is_empty()).then(|| bytes.into());
     let command = Command::shadow(&plugin, bytes, parameters, comparison.tolerance, comparison.rule.as_deref())?;

@@ -10,8 +10,8 @@
 
 pub mod books;
 pub mod exchange;
-pub mod kept;
 pub mod http;
+pub mod kept;
 pub mod listener;
 pub mod stream;
 

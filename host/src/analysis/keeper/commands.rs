@@ -134,7 +134,13 @@ impl Keeper {
         self.adopt(&path);
         self.disable(&path);
         self.report(&path);
-        let nothing = Done { plugin: plugin.to_owned(), version: String::new(), digest: String::new(), phase: Phase::Disabled.as_str(), changed: false };
+        let nothing = Done {
+            plugin: plugin.to_owned(),
+            version: String::new(),
+            digest: String::new(),
+            phase: Phase::Disabled.as_str(),
+            changed: false,
+        };
         Ok(running.map_or(nothing, |running| done(&running, Phase::Disabled, true)))
     }
 
@@ -165,7 +171,9 @@ impl Keeper {
 
     fn promote_by_command(&mut self, plugin: &str, reply: Reply) -> Begun {
         match self.free(plugin) {
-            Ok(path) if self.files.get(&path).is_some_and(|file| file.beside.is_none()) => Err((ControlError::NoShadow(plugin.to_owned()), reply)),
+            Ok(path) if self.files.get(&path).is_some_and(|file| file.beside.is_none()) => {
+                Err((ControlError::NoShadow(plugin.to_owned()), reply))
+            }
             // With a reply it has nothing to say here.
             Ok(path) => self.promote(&path, Some(reply)).or(Ok(())),
             Err(error) => Err((error, reply)),

@@ -24,7 +24,8 @@ pub(super) fn set_parameters(text: &str, stem: &str, pair: Option<&str>, paramet
             None => child(table, "parameters")?,
             Some(pair) => child(child(table, "pairs")?, pair)?,
         };
-        let gone: Vec<String> = own.iter().map(|(name, _)| name.to_owned()).filter(|name| parameters.get(name).is_none_or(Value::is_null)).collect();
+        let gone: Vec<String> =
+            own.iter().map(|(name, _)| name.to_owned()).filter(|name| parameters.get(name).is_none_or(Value::is_null)).collect();
         for name in gone {
             own.remove(&name);
         }
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn one_value_changes_and_every_comment_stays() {
-        let text = "# Ours.\n[large_orders]\nenabled = true # since May\nparameters = { share = 0.1 } # agreed\n\n[other]\nenabled = false\n";
+        let text =
+            "# Ours.\n[large_orders]\nenabled = true # since May\nparameters = { share = 0.1 } # agreed\n\n[other]\nenabled = false\n";
         assert_eq!(set_enabled(text, "large_orders", false).unwrap(), text.replacen("true", "false", 1));
         let changed = set_parameters(text, "large_orders", None, &map(&json!({ "share": 0.2, "multiple": 3 }))).unwrap();
         assert!(changed.starts_with("# Ours.\n[large_orders]\nenabled = true # since May\n") && changed.contains("# agreed"), "{changed}");

@@ -52,7 +52,9 @@ impl Kept {
             && !std::mem::replace(&mut self.told, true)
         {
             let folder = self.folder.display();
-            tracing::warn!("versions of plugins can't be kept in {folder}, so a rollback has none to go to: {error}\nhint: let this user write there");
+            tracing::warn!(
+                "versions of plugins can't be kept in {folder}, so a rollback has none to go to: {error}\nhint: let this user write there"
+            );
         }
     }
 

@@ -135,8 +135,7 @@ impl Job {
 
     /// Name, lane and fields against those of the others.
     fn check_claims(&self, path: &Path, plugin: &Plugin, at_work: Option<&Arc<Plugin>>) -> Result<(), PluginError> {
-        let others: Vec<Arc<Plugin>> =
-            self.working.iter().filter(|(file, _)| file != path).map(|(_, plugin)| Arc::clone(plugin)).collect();
+        let others: Vec<Arc<Plugin>> = self.working.iter().filter(|(file, _)| file != path).map(|(_, plugin)| Arc::clone(plugin)).collect();
         if let Some(first) = others.iter().find(|other| other.name == plugin.name) {
             return Err(PluginError::Duplicate { file: path.to_owned(), name: plugin.name.to_string(), other: first.file.clone() });
         }
@@ -164,7 +163,9 @@ impl Job {
         let pairs = recents.all();
         if pairs.is_empty() {
             // No pair runs: at least the parameters are looked at.
-            plugin.open(&leadline_market::infer("BTC-USDT", 1, 8), plugin.parameters_of("")).map_err(|error| unopened(error.to_string()))?;
+            plugin
+                .open(&leadline_market::infer("BTC-USDT", 1, 8), plugin.parameters_of(""))
+                .map_err(|error| unopened(error.to_string()))?;
         }
         let (mut prepared, mut warms_up) = (HashMap::new(), false);
         for PairPast { instrument, books, next } in pairs {
@@ -209,7 +210,8 @@ fn follow(plugin: &Arc<Plugin>, recents: &Recents, prepared: &mut HashMap<Arc<st
             }
         }
         rounds += 1;
-        let proved = prepared.iter().all(|(pair, successor)| !successor.with_state || from.get(pair).is_some_and(|from| successor.next > *from));
+        let proved =
+            prepared.iter().all(|(pair, successor)| !successor.with_state || from.get(pair).is_some_and(|from| successor.next > *from));
         if (proved || Instant::now() >= until) && (seen <= prepared.len() || rounds >= ROUNDS) {
             return Ok(());
         }

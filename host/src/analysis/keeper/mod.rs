@@ -4,6 +4,7 @@
 //! # Layout
 //!
 //! - [`folder`]: what tells a file from its next version, when it is whole, and how it is replaced.
+//! - [`looking`]: what is other than before in the folder and in `plugins.toml`, and acted upon.
 //! - [`loading`]: from bytes to analysts that are ready to take over, phase by phase, off the hot threads.
 //! - [`versions`]: one version takes over from another, goes back, is stopped.
 //! - [`shadows`]: candidates beside the versions at work: begun, promoted, dropped.
@@ -11,6 +12,7 @@
 //! - [`control`]: the handle to ask it by.
 //! - [`edit`]: changes of `plugins.toml` that leave its comments as they are.
 //! - [`kept`]: versions that were at work, for the way back.
+//! - [`reports`]: how each plugin is doing, for Redis and for the handle.
 //! - [`watch`]: the thread, and the system's word that a file changed.
 
 mod commands;
@@ -19,6 +21,8 @@ mod edit;
 mod folder;
 mod kept;
 mod loading;
+mod looking;
+mod reports;
 mod shadows;
 mod versions;
 mod watch;
@@ -32,7 +36,7 @@ use std::time::{Duration, Instant};
 pub use self::kept::KeptVersion;
 pub use self::watch::Watch;
 
-use self::control::{AtWork, Control, PluginState, Shown};
+use self::control::{Control, Shown};
 use self::folder::{Stamp, Writing};
 use self::kept::Kept;
 use self::loading::{Job, Loaded, Refusal, Source};
@@ -46,7 +50,7 @@ use super::logs::Logs;
 use super::phase::Phase;
 use super::quiet::Quiet;
 use super::shadow::report::ShadowReport;
-use super::sheet::{self, Entry, Sheet};
+use super::sheet::{Entry, Sheet};
 use crate::clock;
 
 /// Messages that may wait for the keeper; of commands, the next one is refused.
@@ -323,97 +327,6 @@ impl Keeper {
         }
     }
 
-    /// Sheet and files; whether something looks other than before and isn't acted upon yet.
-    fn look_around(&mut self) -> bool {
-        let mut unsettled = self.read_sheet();
-        match folder::components(&self.folder) {
-            Ok(files) => {
-                self.unreadable = false;
-                for file in files {
-                    self.files.entry(file).or_insert_with(File::new);
-                }
-                for path in self.files.keys().cloned().collect::<Vec<_>>() {
-                    unsettled |= self.look(&path);
-                }
-            }
-            Err(error) if !self.unreadable => {
-                self.unreadable = true;
-                tracing::error!(folder = %self.folder.display(), "the plugins go on as they are, since their folder can't be read: {error}");
-            }
-            Err(_) => {}
-        }
-        unsettled
-    }
-
-    /// `plugins.toml`: what it says anew of a file has that file looked at again. One that can't be used changes nothing.
-    fn read_sheet(&mut self) -> bool {
-        let path = self.folder.join(sheet::SHEET);
-        let now = Stamp::of(&path);
-        let [acted, seen] = self.sheet_stamps;
-        self.sheet_stamps[1] = now;
-        if now == acted {
-            return false;
-        }
-        if now != seen || self.writing.holds(&path) {
-            return true;
-        }
-        self.sheet_stamps[0] = now;
-        self.take_sheet();
-        false
-    }
-
-    /// Reads `plugins.toml` and acts upon it.
-    fn take_sheet(&mut self) {
-        match Sheet::read(&self.folder) {
-            Ok(sheet) => {
-                self.sheet_problem.clear();
-                self.sheet = sheet;
-                for (path, file) in &mut self.files {
-                    if self.sheet.entry(path) != file.entry {
-                        file.acted = None;
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::error!("{error}");
-                self.sheet_problem = error.to_string();
-            }
-        }
-        self.report_all();
-    }
-
-    /// One file: acted upon when it is another than before, has looked the same twice, and nobody writes it. Whether it isn't settled yet.
-    fn look(&mut self, path: &Path) -> bool {
-        let now = Stamp::of(path);
-        let writing = self.writing.holds(path);
-        let Some(file) = self.files.get_mut(path) else { return false };
-        if now.is_some() && now == file.acted {
-            return false;
-        }
-        if now != file.seen || writing || file.is_under_way() {
-            file.seen = now;
-            return true;
-        }
-        if now.is_none() {
-            self.remove(path);
-            return false;
-        }
-        if self.loads.len() >= LOADS {
-            return true;
-        }
-        file.acted = now;
-        let entry = self.sheet.entry(path);
-        file.entry = entry.clone();
-        if entry.enabled {
-            let load = commands::Load { path: Some(path.to_owned()), purpose: commands::Purpose::Follow };
-            self.begin(load, Source::File(path.to_owned(), now), None, false);
-        } else {
-            self.disable(path);
-            self.report(path);
-        }
-        false
-    }
-
     /// Sends a component on its way.
     fn begin(&mut self, load: commands::Load, source: Source, entry: Option<Entry>, shadow: bool) {
         let ticket = self.next_ticket;
@@ -457,57 +370,6 @@ impl Keeper {
     fn file_of(&self, name: &str) -> Option<PathBuf> {
         let at_work = self.files.iter().find(|(_, file)| file.plugin.as_ref().is_some_and(|plugin| &*plugin.name == name));
         at_work.or_else(|| self.files.iter().find(|(path, _)| stem(path) == name)).map(|(path, _)| path.clone())
-    }
-
-    fn report_all(&mut self) {
-        for path in self.files.keys().cloned().collect::<Vec<_>>() {
-            self.report(&path);
-        }
-        let names: Vec<String> = self.files.iter().map(|(path, file)| name_of(path, file)).collect();
-        self.shown.retain(|name| names.iter().any(|known| known == name));
-    }
-
-    fn report(&mut self, path: &Path) {
-        let Some(file) = self.files.get(path) else { return };
-        let name = name_of(path, file);
-        let health = file.plugin.as_ref().map(|plugin| plugin.health());
-        let mut fields = match &health {
-            Some(health) => health.fields(),
-            // Another file's plugin has this name: its Hash is its own.
-            None if self.at_work(&name).is_some() => return,
-            None => vec![("state", "stopped".to_owned()), ("time", clock::rfc3339(clock::unix_ms()))],
-        };
-        let both = [self.sheet_problem.as_str(), file.reason.as_str()];
-        let problem = both.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
-        let loaded = if file.plugin.is_some() { clock::rfc3339(file.loaded_ms) } else { String::new() };
-        let shadow = file.beside.as_ref().map(Beside::report).or_else(|| file.last_shadow.clone());
-        let parameters = file.plugin.as_ref().map(|plugin| plugin.parameters.all.clone()).unwrap_or_default();
-        fields.extend([
-            ("phase", file.phase.as_str().to_owned()),
-            ("problem", problem.clone()),
-            ("loaded_at", loaded),
-            ("parameters", parameters),
-            ("shadow", shadow.as_ref().map_or_else(|| "none".to_owned(), |report| format!("{}: {} {}", report.state, report.version, report.digest))),
-        ]);
-        let state = PluginState {
-            name: name.clone(),
-            file: stem(path),
-            state: health.as_ref().map_or("stopped", |health| health.state.word()),
-            reason: health.as_ref().and_then(|health| health.state.stopped()).map(|(reason, _)| reason.to_owned()).unwrap_or_default(),
-            phase: file.phase.as_str(),
-            problem,
-            loaded_ms: file.plugin.is_some().then_some(file.loaded_ms),
-            work: file.plugin.as_ref().zip(health.as_ref()).map(|(plugin, health)| AtWork::of(plugin, health)),
-            versions: self.kept.list(&stem(path)),
-            shadow: shadow.clone(),
-        };
-        self.shown.put(state, &file.logs);
-        self.told.report(&name, fields);
-        if file.beside.is_some()
-            && let Some(report) = shadow
-        {
-            self.told.shadow(&report);
-        }
     }
 }
 

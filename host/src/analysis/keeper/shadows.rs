@@ -14,7 +14,7 @@ use crate::analysis::phase::Phase;
 use crate::analysis::shadow::Shadow;
 use crate::analysis::shadow::report::ShadowReport;
 use crate::analysis::shadow::rule::Rule;
-use crate::analysis::sheet::Entry;
+use crate::analysis::sheet::{Entry, SHEET};
 
 /// A candidate, and what makes it the version at work over the next start too.
 pub(super) struct Beside {
@@ -79,7 +79,8 @@ impl Keeper {
                         .map_err(|_| ControlError::Unavailable("the system gives no thread"))
                         .map(|shadow| {
                             let bytes = other.then_some(bytes);
-                            file.beside = Some(Beside { shadow, bytes, parameters: wanted.parameters, entry, promotion: None, failed: None });
+                            file.beside =
+                                Some(Beside { shadow, bytes, parameters: wanted.parameters, entry, promotion: None, failed: None });
                         })
                 }
             },
@@ -179,7 +180,7 @@ impl Keeper {
 
     /// What the folder holds now was put there by a command, so it isn't acted upon once more.
     pub(super) fn adopt(&mut self, path: &Path) {
-        let now = folder::Stamp::of(&self.folder.join(super::sheet::SHEET));
+        let now = folder::Stamp::of(&self.folder.join(SHEET));
         if now != self.sheet_stamps[0] {
             self.sheet_stamps = [now; 2];
             self.take_sheet();
@@ -194,7 +195,7 @@ impl Keeper {
 
 fn write_candidate(beside: &Beside, path: &Path, folder: &Path, undo: &mut Undo) -> Result<(), ControlError> {
     if let Some(parameters) = &beside.parameters {
-        let sheet = folder.join(super::sheet::SHEET);
+        let sheet = folder.join(SHEET);
         let text = super::commands::sheet_text(&sheet)?;
         let text = edit::set_parameters(&text, &stem(path), None, parameters).map_err(ControlError::Value)?;
         undo.write(&sheet, text.as_bytes())?;

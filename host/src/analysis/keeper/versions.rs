@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 
 use super::control::{ControlError, Done};
 use super::loading::Loaded;
-use super::{File, Keeper, folder, sheet, stem};
+use super::{File, Keeper, folder, stem};
 use crate::analysis::component::Plugin;
 use crate::analysis::phase::Phase;
+use crate::analysis::sheet;
 use crate::clock;
 
 /// A command is answered after this at the latest, with the phase that its version is in.

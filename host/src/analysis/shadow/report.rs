@@ -353,11 +353,7 @@ impl Tally {
             outcomes: self.outcomes.iter().map(|(&(live, candidate), &books)| OutcomePair { live, candidate, books }).collect(),
             live: self.live.costs(),
             candidate: self.candidate.costs(),
-            notices: self
-                .notices
-                .iter()
-                .map(|(code, &(live, candidate))| NoticeCount { code: code.clone(), live, candidate })
-                .collect(),
+            notices: self.notices.iter().map(|(code, &(live, candidate))| NoticeCount { code: code.clone(), live, candidate }).collect(),
             newest_notices: self.newest_notices.iter().cloned().collect(),
             faults: self.faults.clone(),
             ..ShadowReport::default()

@@ -55,7 +55,9 @@ enum Bound {
 
 /// Why a text is no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rule {text:?} can't be read at {at:?}: {expected} is expected there\nhint: promote after 10 min if agreement >= 99.5%, no faults, p99 fuel <= 2000000")]
+#[error(
+    "the rule {text:?} can't be read at {at:?}: {expected} is expected there\nhint: promote after 10 min if agreement >= 99.5%, no faults, p99 fuel <= 2000000"
+)]
 pub struct NoRule {
     text: String,
     at: String,
@@ -192,7 +194,9 @@ impl<'a> Words<'a> {
             }
         }
         self.at = before;
-        self.expected("`no faults`, `no skips`, `agreement`, `outcome agreement`, `state agreement`, `books`, `p50` or `p99` `fuel` or `time`")
+        self.expected(
+            "`no faults`, `no skips`, `agreement`, `outcome agreement`, `state agreement`, `books`, `p50` or `p99` `fuel` or `time`",
+        )
     }
 }
 
@@ -273,7 +277,9 @@ impl Condition {
 impl Figure {
     /// The candidate's and the live version's.
     fn of(self, report: &ShadowReport) -> (Option<f64>, Option<f64>) {
-        let costs = |of: fn(&crate::analysis::Costs) -> u64| (report.candidate.as_ref().map(|c| of(c) as f64), report.live.as_ref().map(|c| of(c) as f64));
+        let costs = |of: fn(&crate::analysis::Costs) -> u64| {
+            (report.candidate.as_ref().map(|c| of(c) as f64), report.live.as_ref().map(|c| of(c) as f64))
+        };
         match self {
             Self::Agreement => (report.agreement, None),
             Self::OutcomeAgreement => (report.outcome_agreement, None),

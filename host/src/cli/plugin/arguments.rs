@@ -53,9 +53,12 @@ fn remote() -> Vec<Command> {
             ),
         command("promote", "Let the candidate take over, with what it has gathered").arg(name()),
         command("drop", "Let the candidate go").arg(name()),
-        command("rollback", "Go back to an earlier version")
-            .arg(name())
-            .arg(Arg::new("to").long("to").value_name("DIGEST").help("The first characters of a kept version's digest [default: the newest before this]")),
+        command("rollback", "Go back to an earlier version").arg(name()).arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("DIGEST")
+                .help("The first characters of a kept version's digest [default: the newest before this]"),
+        ),
         command("logs", "Show a plugin's newest log lines").arg(name()).arg(
             Arg::new("lines").long("lines").value_name("N").default_value("100").value_parser(value_parser!(usize)).help("So many at most"),
         ),
@@ -65,9 +68,7 @@ fn remote() -> Vec<Command> {
 /// Which host, and who asks.
 pub(super) fn at_a_host(command: Command) -> Command {
     command
-        .arg(
-            Arg::new("host").long("host").value_name("URL").default_value("http://127.0.0.1:8710").help("The running host's API"),
-        )
+        .arg(Arg::new("host").long("host").value_name("URL").default_value("http://127.0.0.1:8710").help("The running host's API"))
         .arg(Arg::new("token").long("token").value_name("TOKEN").help("A token of the role analyst [env: LEADLINE_TOKEN]"))
         .arg(
             Arg::new("format")

@@ -60,7 +60,8 @@ impl Remote {
         })?;
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("{} answered only half", self.host))?;
-        let value: Value = serde_json::from_str(&text).with_context(|| format!("{} answered {status}, but not as a Leadline does", self.host))?;
+        let value: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} answered {status}, but not as a Leadline does", self.host))?;
         if status.is_success() {
             return Ok(value);
         }
@@ -209,7 +210,14 @@ fn one(out: &mut impl Write, plugin: &Value) -> io::Result<()> {
     }
     writeln!(out, "budget {}", shown(&work["budget"]))?;
     for pair in work["pairs"].as_array().into_iter().flatten() {
-        writeln!(out, "  {:<18} {:<12} {:>10} calls  {}", shown(&pair["pair"]), shown(&pair["state"]), shown(&pair["tally"]["calls"]), shown(&pair["reason"]))?;
+        writeln!(
+            out,
+            "  {:<18} {:<12} {:>10} calls  {}",
+            shown(&pair["pair"]),
+            shown(&pair["state"]),
+            shown(&pair["tally"]["calls"]),
+            shown(&pair["reason"])
+        )?;
     }
     writeln!(out, "kept versions")?;
     for version in plugin["versions"].as_array().into_iter().flatten() {
@@ -241,7 +249,13 @@ fn parameters(out: &mut impl Write, work: &Value) -> io::Result<()> {
             (Value::Null, Value::Null) => shown(&property["type"]),
             (low, high) => format!("{} to {} {unit}", shown(low), shown(high)),
         };
-        writeln!(out, "{name:<24} {:<16} {:<16} {allowed:<24} {}", shown(now), shown(&property["default"]), shown(&property["description"]))?;
+        writeln!(
+            out,
+            "{name:<24} {:<16} {:<16} {allowed:<24} {}",
+            shown(now),
+            shown(&property["default"]),
+            shown(&property["description"])
+        )?;
     }
     for (pair, own) in work["pair_parameters"].as_object().into_iter().flatten() {
         writeln!(out, "{pair}: {own}")?;
@@ -267,7 +281,12 @@ fn report(out: &mut impl Write, report: &Value) -> io::Result<()> {
     writeln!(
         out,
         "books: {} compared, {} warming, {} unanswered, {} skipped; faults {} {}",
-        books["compared"], books["warming"], books["unanswered"], books["skipped"], report["faults"]["total"], report["faults"]["newest"].as_str().unwrap_or_default()
+        books["compared"],
+        books["warming"],
+        books["unanswered"],
+        books["skipped"],
+        report["faults"]["total"],
+        report["faults"]["newest"].as_str().unwrap_or_default()
     )?;
     writeln!(
         out,
@@ -280,7 +299,15 @@ fn report(out: &mut impl Write, report: &Value) -> io::Result<()> {
     for who in ["live", "candidate"] {
         let costs = &report[who];
         let cell = |name: &str| shown(&costs[name]);
-        writeln!(out, "{who:<12} {:>10} {:>8} {:>8} {:>12} {:>12}", cell("calls"), cell("p50_us"), cell("p99_us"), cell("p50_fuel"), cell("p99_fuel"))?;
+        writeln!(
+            out,
+            "{who:<12} {:>10} {:>8} {:>8} {:>12} {:>12}",
+            cell("calls"),
+            cell("p50_us"),
+            cell("p99_us"),
+            cell("p50_fuel"),
+            cell("p99_fuel")
+        )?;
     }
     writeln!(out, "{:<40} {:>8} {:>10} {:>10} {:>14}", "field", "equal", "tolerable", "differing", "largest")?;
     for field in report["fields"].as_array().into_iter().flatten() {
@@ -288,11 +315,20 @@ fn report(out: &mut impl Write, report: &Value) -> io::Result<()> {
         writeln!(
             out,
             "{:<40} {:>8} {:>10} {:>10} {largest:>14}",
-            shown(&field["name"]), field["equal"], field["within_tolerance"], field["differing"]
+            shown(&field["name"]),
+            field["equal"],
+            field["within_tolerance"],
+            field["differing"]
         )?;
         if let Some(example) = field["examples"].as_array().and_then(|examples| examples.last()) {
             let time = clock::rfc3339(example["time_ms"].as_u64().unwrap_or(0));
-            writeln!(out, "    {} {time}: live {}, candidate {}", shown(&example["pair"]), shown(&example["live"]), shown(&example["candidate"]))?;
+            writeln!(
+                out,
+                "    {} {time}: live {}, candidate {}",
+                shown(&example["pair"]),
+                shown(&example["live"]),
+                shown(&example["candidate"])
+            )?;
         }
     }
     for notice in report["notices"].as_array().into_iter().flatten() {
