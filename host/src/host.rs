@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
-use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::analysis::{self, Budget, Control, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
@@ -60,13 +59,15 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What is at work, to be seen and changed.
+    pub plugins: Control,
     /// What it keeps.
     pub history: Arc<History>,
     /// What somebody should know of.
     pub alerts: Alerts,
     alert_tasks: AlertTasks,
     crew: Arc<Crew>,
-    plugins: Watch,
+    keeper: Watch,
     roster: JoinHandle<()>,
     clock: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -76,9 +77,6 @@ pub struct Host {
     backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
-
-/// How often the folder of plugins is looked at; a file is acted upon once it has looked the same twice.
-const SWEEP: Duration = Duration::from_millis(250);
 
 /// What the keeper of the plugins tells, on its way to Redis and to the page.
 struct Desk {
@@ -90,6 +88,10 @@ impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
         self.monitor.plugin(plugin, &fields);
         self.writer.hash(keys::plugin(plugin), fields);
+    }
+
+    fn shadow(&mut self, report: &analysis::ShadowReport) {
+        self.writer.hash(keys::shadow(&report.plugin), report.hash());
     }
 
     fn stopped(&mut self, plugin: &Plugin) {
@@ -180,7 +182,8 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
+        let control = keeper.control();
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
@@ -210,6 +213,7 @@ impl Host {
         let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
         let parts = Parts {
             live: Some(live),
+            plugins: Some(control.clone()),
             link: link()?,
             pairs_key: settings.pairs.key.clone(),
             rest: rest.clone(),
@@ -218,7 +222,8 @@ impl Host {
         };
         Ok(Some(Self {
             addr,
-            plugins: Watch::start(keeper, SWEEP)?,
+            plugins: control,
+            keeper: Watch::start(keeper)?,
             crew,
             roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
@@ -237,8 +242,8 @@ impl Host {
 
     /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
     pub async fn stop(self) {
-        let plugins = self.plugins;
-        let _ = tokio::task::spawn_blocking(move || plugins.stop()).await;
+        let keeper = self.keeper;
+        let _ = tokio::task::spawn_blocking(move || keeper.stop()).await;
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;

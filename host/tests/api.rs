@@ -410,6 +410,7 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let link = Link::new(&settings.redis).expect("an address");
     let parts = Parts {
         live: None,
+        plugins: None,
         link,
         pairs_key: settings.pairs.key.clone(),
         rest,

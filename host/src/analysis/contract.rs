@@ -13,6 +13,8 @@ pub(crate) use self::leadline::plugin::book::{Continuity, Instrument, Kind, Side
 pub(crate) use self::leadline::plugin::log::{Host as LogHost, Level as LogLevel};
 pub(crate) use exports::leadline::plugin::analysis::{Descriptor, Lane, OutputKind};
 
+/// The name under which a component offers its analysis.
+pub(crate) const ANALYSIS_INTERFACE: &str = "leadline:plugin/analysis@1.0.0";
 /// The name under which a component may offer its state.
 pub(crate) const STATE_INTERFACE: &str = "leadline:plugin/state@1.0.0";
 

@@ -28,6 +28,7 @@
 //! - [`instruments`]: the route of what the exchange lists.
 //! - [`history`]: routes of what was kept.
 //! - [`export`]: a span of history as lines.
+//! - [`plugins`]: routes of the plugins at work.
 //! - [`books`]: routes of feeds, books and readings.
 //! - [`system`]: routes about the host itself.
 
@@ -47,6 +48,7 @@ mod openapi;
 pub mod own_metrics;
 mod page;
 mod pairs;
+mod plugins;
 pub mod router;
 pub mod security;
 pub mod server;

@@ -1,4 +1,4 @@
-//! `leadline plugin ...`: what an author of plugins does, without a running host.
+//! `leadline plugin ...`: what an author of plugins does, and what is asked of a running host.
 //!
 //! # Layout
 //!
@@ -10,6 +10,7 @@
 //! - [`trial`]: a plugin run on books, its readings and what they cost; the only part here that calls plugins.
 //! - [`check`]: `leadline plugin check`, every property that a plugin must keep, each a line.
 //! - [`bench`]: `leadline plugin bench`, time and fuel against their budgets.
+//! - [`remote`]: `leadline plugin list`, `install`, `shadow` and so on: a running host's plugins, through its API.
 
 pub(super) mod arguments;
 mod bench;
@@ -18,6 +19,7 @@ mod build;
 mod check;
 mod checkout;
 mod new;
+mod remote;
 mod trial;
 
 use std::process::ExitCode;
@@ -30,7 +32,8 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("build", matches)) => build::main(matches),
         Some(("check", matches)) => check::main(matches),
         Some(("bench", matches)) => bench::main(matches),
+        Some((command, matches)) => remote::main(command, matches),
         // clap asks for a command, and knows no other.
-        _ => Ok(ExitCode::from(2)),
+        None => Ok(ExitCode::from(2)),
     }
 }
