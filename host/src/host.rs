@@ -16,6 +16,7 @@ use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Writer, keys};
 
 /// Why the host can't start.
@@ -144,6 +145,7 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
+        let recent = Arc::new(Recent::new(settings.recent, &settings.okx.ws_url, &settings.okx.channel));
         let proxies = Arc::new(Proxies::from_env()?);
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
@@ -155,6 +157,7 @@ impl Host {
             lines: Lines::new(&settings.okx, Arc::clone(&proxies), Arc::clone(&monitor)),
             rest: rest.clone(),
             monitor: Arc::clone(&monitor),
+            recent: Arc::clone(&recent),
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();

@@ -13,6 +13,8 @@
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
 //! - [`mod@host`]: all of it put together, started and stopped in order.
+//! - [`recent`]: the exchange's frames of the last minutes, for whoever asks what just happened.
+//! - [`report`]: HTML reports with charts, each one file that loads nothing.
 //! - [`config`]: the settings: one table, read from flags, the environment and a file.
 //! - [`cli`]: the commands.
 //! - [`clock`]: durations and times of day.
@@ -29,4 +31,6 @@ pub mod logging;
 pub mod monitor;
 pub mod okx;
 pub mod pairs;
+pub mod recent;
+pub mod report;
 pub mod results;

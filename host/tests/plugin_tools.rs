@@ -44,7 +44,7 @@ fn each_shipped_plugin_passes_every_check() {
         assert!(passed, "{name}: {lines:?}");
         let names: Vec<&str> = lines.iter().map(|(check, ..)| check.as_str()).collect();
         let all =
-            ["contract", "imports", "description", "readings", "fuel", "time", "memory", "answer", "determinism", "state", "bad books"];
+            ["contract", "imports", "description", "readings", "fuel", "time", "memory", "answer", "determinism", "state", "scaling", "mirror", "continuity", "bad books"];
         assert_eq!(names, all, "{name}");
         assert!(of(&lines, "state").2.contains("restored: the same readings"), "{name}: {lines:?}");
     }

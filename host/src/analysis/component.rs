@@ -36,6 +36,8 @@ pub struct Plugin {
     pub lane: LaneKind,
     /// Its outputs by name.
     pub outputs: BTreeMap<String, OutputKind>,
+    /// The same outputs in the order of the description, with all that it says of them.
+    pub described: Vec<Described>,
     /// Where it came from.
     pub file: PathBuf,
     /// SHA-256 of its file, hexadecimal.
@@ -51,6 +53,39 @@ pub struct Plugin {
     pub(super) health: Health,
     template: Template,
     engine: Engine,
+}
+
+/// One output, as the plugin describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Its name within the plugin.
+    pub name: String,
+    /// Its name in `analysis:{id}`.
+    pub published: String,
+    /// How it is formatted and drawn.
+    pub kind: OutputKind,
+    /// Its unit, for people.
+    pub unit: String,
+    /// The lowest value that it can have.
+    pub low: Option<f64>,
+    /// The highest.
+    pub high: Option<f64>,
+    /// One sentence on what it is.
+    pub summary: String,
+}
+
+impl Described {
+    fn new(plugin: &str, output: &contract::Output) -> Self {
+        Self {
+            name: output.name.clone(),
+            published: super::ownership::published_name(plugin, &output.name),
+            kind: output.kind,
+            unit: output.unit.clone(),
+            low: output.low,
+            high: output.high,
+            summary: output.summary.clone(),
+        }
+    }
 }
 
 /// What a plugin is opened with, as JSON: for every pair, and for some their own.
@@ -111,6 +146,7 @@ impl Plugin {
             instance::describe(&template, engine, budget).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
         let outputs = check_descriptor(&descriptor).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
         let expected = descriptor.outputs.iter().map(|output| Expected::new(&descriptor.name, &output.name, output.kind)).collect();
+        let described = descriptor.outputs.iter().map(|output| Described::new(&descriptor.name, output)).collect();
         Ok(Self {
             name: descriptor.name.into(),
             version: descriptor.version.into(),
@@ -120,6 +156,7 @@ impl Plugin {
                 Lane::Buffered => LaneKind::Buffered,
             },
             outputs,
+            described,
             file: file.to_owned(),
             digest: cache::sha256(bytes).into(),
             budget,

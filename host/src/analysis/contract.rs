@@ -11,7 +11,7 @@ wasmtime::component::bindgen!({
 
 pub(crate) use self::leadline::plugin::book::{Continuity, Instrument, Kind, Side, Snapshot, Trust};
 pub(crate) use self::leadline::plugin::log::{Host as LogHost, Level as LogLevel};
-pub(crate) use exports::leadline::plugin::analysis::{Descriptor, Lane, OutputKind};
+pub(crate) use exports::leadline::plugin::analysis::{Descriptor, Lane, Output, OutputKind};
 
 /// The name under which a component may offer its state.
 pub(crate) const STATE_INTERFACE: &str = "leadline:plugin/state@1.0.0";

@@ -56,9 +56,11 @@ pub fn command() -> Command {
                         .value_parser(PossibleValuesParser::new(["table", "jsonl"]))
                         .help("table: a summary for a person; jsonl: one line a reading"),
                 )
+                .arg(path("html", "FILE", "Write a report too: outputs over time, states, costs and notices, as one HTML file with charts"))
                 .arg(setting("PLUGIN_DIR"))
                 .arg(setting("PLUGIN_FUEL"))
-                .arg(setting("PLUGIN_MEMORY_MB")),
+                .arg(setting("PLUGIN_MEMORY_MB"))
+                .arg(setting("PLUGIN_CACHE_DIR")),
         )
         .subcommand(plugin::arguments::command())
 }

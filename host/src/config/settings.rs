@@ -9,6 +9,7 @@ use super::table::{self as t, Setting};
 use crate::analysis::Budget;
 use crate::okx::endpoint::ENDPOINTS;
 use crate::okx::{Endpoint, Pace};
+use crate::recent;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub lane: Lane,
     /// Shortest time between two writes of a pair's `orderbook:{id}`.
     pub orderbook_interval: Duration,
+    /// Frames kept in memory for whoever asks what just happened.
+    pub recent: recent::Limits,
     /// The page and the API.
     pub api: Api,
     /// The log.
@@ -152,6 +155,10 @@ impl Settings {
                 max_frames: count(sources, t::LANE_MAX_FRAMES, 100..=10_000_000)?,
             },
             orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
+            recent: recent::Limits {
+                span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
+                bytes: usize::try_from(number(sources, t::RECENT_MB, 4..=1024)?).unwrap_or(4) << 20,
+            },
             api: Api { addr: filled(sources, t::API_ADDR)?, web_dir: filled(sources, t::API_WEB_DIR)?.into() },
             log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
         })

@@ -100,6 +100,15 @@ pub const LANE_MAX_FRAMES: Setting =
 /// How often the book is written.
 pub const ORDERBOOK_INTERVAL_MS: Setting =
     setting("ORDERBOOK_INTERVAL_MS", "1000", "MS", "Shortest time between two writes of orderbook:{pair} (100 to 60000)");
+/// Frames kept for `record --last`.
+pub const RECENT_MINUTES: Setting = setting(
+    "RECENT_MINUTES",
+    "15",
+    "MINUTES",
+    "How long the exchange's frames are kept in memory for `leadline record --last`; 0: not at all (0 to 240)",
+);
+/// Their bound.
+pub const RECENT_MB: Setting = setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
 /// The page and the API.
 pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
 /// The page's files.
@@ -111,7 +120,7 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 32] = [
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
@@ -138,6 +147,8 @@ pub const SETTINGS: [Setting; 30] = [
     LANE_KEYFRAME_EVERY,
     LANE_MAX_FRAMES,
     ORDERBOOK_INTERVAL_MS,
+    RECENT_MINUTES,
+    RECENT_MB,
     API_ADDR,
     API_WEB_DIR,
     LOG_FORMAT,
@@ -145,7 +156,7 @@ pub const SETTINGS: [Setting; 30] = [
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 6] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_"];
+pub const PREFIXES: [&str; 7] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "RECENT_", "REDIS_TRADING_"];
 
 /// The setting of a name.
 #[must_use]

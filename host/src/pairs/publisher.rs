@@ -7,10 +7,12 @@ use leadline_market::{Instrument, TrackedBook, infer_from};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::clock::Arrival;
 use crate::lanes::Router;
 use crate::monitor::Monitor;
 use crate::monitor::board::PairStatus;
 use crate::okx::{Change, Outlet};
+use crate::recent::Ring;
 use crate::results::{Writer, hashes, keys};
 
 /// What a pair's feed hands its books to.
@@ -25,6 +27,8 @@ pub struct Publisher {
     pub writer: Arc<Writer>,
     /// The exchange's clock against ours.
     pub monitor: Arc<Monitor>,
+    /// The frames of the last minutes; none when they aren't kept.
+    pub recent: Option<Arc<Ring>>,
     /// Shortest time between two writes of the book.
     pub interval: Duration,
     /// The book changed since it was last written.
@@ -55,8 +59,17 @@ impl Publisher {
 impl Outlet for Publisher {
     fn change(&mut self, change: &Change<'_>) {
         let instrument = self.known(change.tracked);
+        if let Some(recent) = &self.recent {
+            recent.changed(change, &instrument);
+        }
         self.router.update(&instrument, change.tracked, change.applied, change.frame, change.arrival);
         self.unwritten = true;
+    }
+
+    fn raw(&mut self, bytes: &[u8], arrival: Arrival) {
+        if let Some(recent) = &self.recent {
+            recent.raw(bytes, arrival.unix_us());
+        }
     }
 
     fn state(&mut self, status: &PairStatus) {

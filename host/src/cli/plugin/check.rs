@@ -11,6 +11,7 @@ use leadline_market::Book;
 use serde::Serialize;
 
 use super::books::{self, Expected, Series, Wanted};
+use super::properties::{self, Shown};
 use super::trial::{self, Handed, Script};
 use crate::analysis::{Budget, Engine, Plugin, PluginError, Reading, SHARED_FIELDS};
 use crate::cli::arguments::settings;
@@ -42,8 +43,8 @@ struct Line {
 
 /// All of them.
 #[derive(Serialize)]
-struct Report<'a> {
-    file: &'a Path,
+pub(super) struct Report {
+    file: PathBuf,
     plugin: Option<String>,
     version: Option<String>,
     passed: bool,
@@ -54,12 +55,28 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
     let Some(file) = matches.get_one::<PathBuf>("file") else { return Ok(ExitCode::from(2)) };
     let first = usize::try_from(matches.get_one::<u64>("books").copied().unwrap_or(400))?;
-    let wanted = Wanted { first, further: first.div_ceil(10) };
-    let series = books::gather(matches.get_one::<PathBuf>("replay").map(PathBuf::as_path), wanted)?;
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
+    let recording = matches.get_one::<PathBuf>("replay").map(PathBuf::as_path);
+    let report = examine(file, &engine, settings.plugins.budget, recording, first)?;
+    let mut out = io::stdout().lock();
+    if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        report.table(&mut out)?;
+    }
+    Ok(ExitCode::from(u8::from(!report.passed)))
+}
+
+/// Checks a component on the books of a recording, or on generated ones: `first` of the first pair, a tenth of that of the others.
+///
+/// # Errors
+/// The component or the recording can't be read. Whatever is wrong with the plugin stands in the report.
+pub(super) fn examine(file: &Path, engine: &Engine, budget: Budget, recording: Option<&Path>, first: usize) -> anyhow::Result<Report> {
+    let series = books::gather(recording, Wanted { first, further: first.div_ceil(10) })?;
     let mut checks = Checks { lines: Vec::new() };
-    let mut report = Report { file, plugin: None, version: None, passed: false, checks: Vec::new() };
-    match Plugin::load(&engine, file, settings.plugins.budget) {
+    let mut report = Report { file: file.to_owned(), plugin: None, version: None, passed: false, checks: Vec::new() };
+    match Plugin::load(engine, file, budget) {
         Ok(plugin) => {
             (report.plugin, report.version) = (Some(plugin.name.to_string()), Some(plugin.version.to_string()));
             checks.all(plugin, &series);
@@ -70,35 +87,51 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     }
     report.passed = checks.lines.iter().all(|line| line.verdict != Verdict::Failed);
     report.checks = checks.lines;
-    let mut out = io::stdout().lock();
-    if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        table(&mut out, &report)?;
-    }
-    Ok(ExitCode::from(u8::from(!report.passed)))
+    Ok(report)
 }
 
-fn table(out: &mut impl Write, report: &Report<'_>) -> io::Result<()> {
-    let who = match (&report.plugin, &report.version) {
-        (Some(plugin), Some(version)) => format!(" {plugin} {version}"),
-        _ => String::new(),
-    };
-    writeln!(out, "{}:{who}", report.file.display())?;
-    for line in &report.checks {
-        let verdict = match line.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Hint => "hint",
-            Verdict::Failed => "failed",
-        };
-        writeln!(out, "  {verdict:<7} {:<12} {}", line.check, line.detail)?;
-        if let Some(hint) = &line.hint {
-            writeln!(out, "  {:<20} hint: {hint}", "")?;
-        }
+impl Report {
+    /// Whether no check failed.
+    pub(super) fn passed(&self) -> bool {
+        self.passed
     }
-    let of = |verdict| report.checks.iter().filter(|line| line.verdict == verdict).count();
-    writeln!(out, "{} ok, {} to look at, {} failed", of(Verdict::Ok), of(Verdict::Hint), of(Verdict::Failed))
+
+    /// The plugin's name, where it says one.
+    pub(super) fn plugin(&self) -> &str {
+        self.plugin.as_deref().unwrap_or("plugin")
+    }
+
+    /// Its version, where it says one.
+    pub(super) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or("")
+    }
+
+    /// What is worth a look.
+    pub(super) fn hints(&self) -> impl Iterator<Item = &str> {
+        self.checks.iter().filter(|line| line.verdict == Verdict::Hint).map(|line| line.detail.as_str())
+    }
+
+    /// A line a check, for a person.
+    pub(super) fn table(&self, out: &mut impl Write) -> io::Result<()> {
+        let who = match (&self.plugin, &self.version) {
+            (Some(plugin), Some(version)) => format!(" {plugin} {version}"),
+            _ => String::new(),
+        };
+        writeln!(out, "{}:{who}", self.file.display())?;
+        for line in &self.checks {
+            let verdict = match line.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Hint => "hint",
+                Verdict::Failed => "failed",
+            };
+            writeln!(out, "  {verdict:<7} {:<12} {}", line.check, line.detail)?;
+            if let Some(hint) = &line.hint {
+                writeln!(out, "  {:<20} hint: {hint}", "")?;
+            }
+        }
+        let of = |verdict| self.checks.iter().filter(|line| line.verdict == verdict).count();
+        writeln!(out, "{} ok, {} to look at, {} failed", of(Verdict::Ok), of(Verdict::Hint), of(Verdict::Failed))
+    }
 }
 
 struct Checks {
@@ -149,6 +182,12 @@ impl Checks {
             self.sizes(&mut plugin, first);
             if let Some(plain) = self.determinism(&plugin, first) {
                 self.state(&plugin, first, &plain);
+            }
+            for Shown { property, detail, hint } in properties::all(&plugin, first) {
+                match hint {
+                    None => self.ok(property, detail),
+                    Some(hint) => self.hint(property, detail, hint),
+                }
             }
         }
         if let Some(first) = series.first() {

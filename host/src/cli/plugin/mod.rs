@@ -9,7 +9,10 @@
 //! - [`books`]: the books that plugins are tried on: generated, recorded, or bad in a way that has a name.
 //! - [`trial`]: a plugin run on books, its readings and what they cost; the only part here that calls plugins.
 //! - [`check`]: `leadline plugin check`, every property that a plugin must keep, each a line.
+//! - [`properties`]: what most analyses keep: scaling, mirror, continuity; hints among the checks.
 //! - [`bench`]: `leadline plugin bench`, time and fuel against their budgets.
+//! - [`watch`]: `leadline plugin watch`, all of that on each save.
+//! - [`native`]: a Rust plugin built natively, beside its component.
 
 pub(super) mod arguments;
 mod bench;
@@ -17,8 +20,11 @@ mod books;
 mod build;
 mod check;
 mod checkout;
+mod native;
 mod new;
+mod properties;
 mod trial;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,6 +36,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("build", matches)) => build::main(matches),
         Some(("check", matches)) => check::main(matches),
         Some(("bench", matches)) => bench::main(matches),
+        Some(("watch", matches)) => watch::main(matches),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     }
