@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::clock;
 use crate::config::Settings;
@@ -17,7 +18,7 @@ use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
 use crate::recent::Recent;
-use crate::results::{Link, LinkError, Writer, keys};
+use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
 
 /// Why the host can't start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ struct Desk {
 
 impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
+        self.monitor.plugin(plugin, &fields);
         self.writer.hash(keys::plugin(plugin), fields);
     }
 
@@ -106,9 +108,6 @@ impl Host {
     pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let server = Server::listen(&settings.api).await?;
         let addr = server.addr()?;
-        if !addr.ip().is_loopback() {
-            tracing::warn!("API_ADDR {addr} can be reached from other machines, and nobody is asked for a name: keep it behind a gateway");
-        }
         tracing::info!(
             "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
             settings.plugins.dir.display()
@@ -128,13 +127,13 @@ impl Host {
         }
 
         let monitor = Arc::new(Monitor::default());
-        let writer = Writer::new(Arc::clone(&monitor));
+        let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
             &(Arc::new(move |reading: Reading| {
                 to_monitor.reading(&reading);
-                to_monitor.board.reading(reading.clone());
                 to_writer.reading(reading);
             }) as analysis::Sink),
         )?);
@@ -162,6 +161,8 @@ impl Host {
         };
         let desks = crew.memory.clone();
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
+        let pairs_key = settings.pairs.key.clone();
+        let parts = Parts { monitor: Arc::clone(&monitor), desks, feed, link: link()?, pairs_key, recent };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,
@@ -170,7 +171,7 @@ impl Host {
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
             sender: tokio::spawn(producer.run(link()?, stops.writers.clone())),
             publisher: tokio::spawn(publisher),
-            server: tokio::spawn(server.run(Arc::clone(&monitor), desks, feed, stops.publisher.clone())),
+            server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
             monitor,
             stop: stops,

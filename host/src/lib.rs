@@ -9,6 +9,7 @@
 //! - [`pairs`]: which pairs are wanted, and the state each is in.
 //! - [`lanes`]: the way of a book to the plugins: newest wins, or in order through a Redis List.
 //! - [`analysis`]: the plugin host; the only part that knows wasmtime.
+//! - [`alerts`]: what somebody should know of, told once, until it is over.
 //! - [`results`]: Redis Hashes, their names and how they are written.
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
@@ -20,6 +21,7 @@
 //! - [`clock`]: durations and times of day.
 //! - [`logging`]: the log on standard error.
 
+pub mod alerts;
 pub mod analysis;
 pub mod api;
 pub mod cli;

@@ -83,6 +83,7 @@ impl Run {
             desks: self.crew.buffered.clone(),
             instrument,
             link: Arc::new((self.link)()),
+            publication: Arc::default(),
             monitor: Arc::clone(&self.monitor),
         }
     }

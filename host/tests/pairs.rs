@@ -154,14 +154,18 @@ async fn names_are_checked_and_an_unknown_instrument_is_refused_by_name_and_take
     // An instrument that goes and comes back: refused by name, its keys on their way out, and all well again.
     rig.fault("delist:BTC-USDT:state=gone").await;
     rig.state("BTC-USDT", "refused").await;
+    let position = "buffer:{analysis:BTC-USDT}:position";
     until("its keys have an end", async || {
-        let left = rig.redis.ask::<i64>(&["TTL", "analysis:BTC-USDT"]).await;
-        (1..=3600).contains(&left)
+        let mut ends = true;
+        for key in ["analysis:BTC-USDT", "orderbook:BTC-USDT", position] {
+            ends &= (1..=3600).contains(&rig.redis.ask::<i64>(&["TTL", key]).await);
+        }
+        ends
     })
     .await;
     rig.fault("relist:BTC-USDT").await;
     rig.state("BTC-USDT", "live").await;
-    until("its keys have no end", async || rig.redis.ask::<i64>(&["TTL", "analysis:BTC-USDT"]).await == -1).await;
+    until("its frames have no end", async || rig.redis.ask::<i64>(&["TTL", position]).await == -1).await;
     rig.host.stop().await;
 }
 
@@ -177,10 +181,14 @@ async fn keys_that_a_killed_host_left_are_removed_where_nobody_wants_the_pair_an
     }
     redis.ask::<i64>(&["HSET", "feed:SOMEBODY-ELSES", "what", "ever"]).await;
     redis.ask::<i64>(&["HSET", "analysis:XRP-USDT", "support_level_1", "1"]).await;
+    // Everything else of it has expired by now.
+    redis.ask::<i64>(&["RPUSH", "buffer:{analysis:DOGE-USDT}", "a frame"]).await;
     redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
     let rig = Rig::start(redis, &[]).await;
     rig.reading("BTC-USDT").await;
-    until("what was left is gone", async || rig.redis.ask::<Vec<String>>(&["KEYS", "*XRP-USDT*"]).await.is_empty()).await;
+    for pair in ["*XRP-USDT*", "*DOGE-USDT*"] {
+        until("what was left is gone", async || rig.redis.ask::<Vec<String>>(&["KEYS", pair]).await.is_empty()).await;
+    }
     rig.state("BTC-USDT", "live").await;
     assert_eq!(rig.redis.ask::<i64>(&["EXISTS", "feed:ADA-USDT", "feed:SOMEBODY-ELSES"]).await, 2, "another host's, and somebody else's");
     rig.host.stop().await;

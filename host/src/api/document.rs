@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::analysis::{Desks, MemoryDesk, Reading};
 use crate::clock::{rfc3339, unix_ms};
@@ -10,7 +11,7 @@ use crate::monitor::figures::Report;
 use crate::monitor::{ClockOffset, Monitor, PairCell, publish};
 
 /// Everything the page shows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Document {
     /// Always `leadline`.
     pub program: &'static str,
@@ -31,7 +32,7 @@ pub struct Document {
 }
 
 /// One pair.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Pair {
     instrument_id: String,
     state: &'static str,
@@ -69,8 +70,9 @@ pub struct Pair {
     readings: BTreeMap<String, ReadingView>,
 }
 
-#[derive(Debug, Serialize)]
-struct ReadingView {
+/// A plugin's newest reading of a pair.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadingView {
     outcome: &'static str,
     code: Option<String>,
     detail: Option<String>,

@@ -171,7 +171,7 @@ impl Host {
 type Counted<'a> = (&'static str, &'static str, Option<Unit>, &'a Counter);
 
 /// All counters of the host. Taken apart by name, so that a new one that is missing here doesn't compile.
-fn counters(all: &Counters) -> [Counted<'_>; 19] {
+fn counters(all: &Counters) -> [Counted<'_>; 20] {
     let Counters {
         frames,
         bytes,
@@ -191,6 +191,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 19] {
         readings_superseded,
         faults,
         redis_errors,
+        events_dropped,
         lane_dropped,
     } = all;
     [
@@ -212,6 +213,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 19] {
         ("readings_superseded", "Readings that a newer one overtook before Redis took them", None, readings_superseded),
         ("faults", "Calls of plugins that were stopped or failed", None, faults),
         ("redis_errors", "Calls to Redis that failed", None, redis_errors),
+        ("events_dropped", "Events that nobody could be told, since Redis was away too long", None, events_dropped),
         ("lane_dropped", "Frames of the buffered lane dropped: List full, Redis away too long, or unreadable", None, lane_dropped),
     ]
 }

@@ -1,11 +1,35 @@
-//! The page, its live stream and the metrics: the only part that knows HTTP.
+//! The API, the page and the metrics: the only part that knows HTTP.
+//!
+//! A request passes [`security`], then a route answers. To add a route: a handler with `#[utoipa::path]` in the file of its subject,
+//! its name in that file's `routes()`; a new file is merged in [`router`]. Everything else follows from the description: the role it
+//! needs, the size of its body, the document, the test over all routes.
 //!
 //! # Layout
 //!
+//! - [`server`]: the port: taken first, served until the host stops.
+//! - [`app`]: what the routes need.
+//! - [`router`]: all routes in one place, with what stands before each of them.
+//! - [`security`]: who may do what.
+//! - [`error`]: the one form of every error.
+//! - [`extract`]: what a request brings, read into types.
+//! - [`openapi`]: the OpenAPI document, completed and served.
+//! - [`page`]: the same as a page without scripts.
 //! - [`document`]: the state of the host as one JSON document.
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
-//! - [`server`]: routes, the WebSocket, the page's files.
+//! - [`pairs`]: routes of the wanted pairs.
+//! - [`recent`]: the frames of the last minutes, for `leadline record --last`.
+//! - [`system`]: routes about the host itself.
 
+pub mod app;
 pub mod document;
+pub mod error;
+pub mod extract;
 pub mod metrics;
+mod openapi;
+mod page;
+mod pairs;
+mod recent;
+pub mod router;
+pub mod security;
 pub mod server;
+mod system;

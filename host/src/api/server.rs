@@ -1,72 +1,58 @@
-//! Routes, the WebSocket, the page's files.
+//! The port: taken first, served until the host stops.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::document::Document;
-use super::metrics::{self, Metrics};
-use crate::analysis::{Desks, MemoryDesk};
+use super::app::{App, Parts};
+use super::metrics::Metrics;
+use super::security::{Audit, Gate, TokenError, Tokens, rules::Rules};
+use super::{router, system};
 use crate::config::settings;
-use crate::monitor::Monitor;
-
-/// How often the stream is made, once for all who watch.
-const EVERY: Duration = Duration::from_millis(250);
-/// A watcher that takes nothing for so long is let go.
-const SLOW: Duration = Duration::from_secs(10);
-/// Watchers at once.
-const MAX_WATCHERS: usize = 200;
-/// What the page may load: its own files and its own stream, nothing else.
-const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-/// What the routes need.
-#[derive(Clone)]
-struct App {
-    monitor: Arc<Monitor>,
-    desks: Desks<MemoryDesk>,
-    metrics: Arc<Metrics>,
-    feed: Arc<str>,
-    stream: watch::Receiver<Arc<str>>,
-    watchers: Arc<AtomicUsize>,
-    stop: CancellationToken,
-}
 
 /// A server that listens already.
 pub struct Server {
     listener: TcpListener,
-    web_dir: PathBuf,
+    gate: Arc<Gate>,
+    settings: settings::Api,
 }
 
-/// Why the page can't be served.
+/// Why the API can't be served.
 #[derive(Debug, thiserror::Error)]
-#[error("API_ADDR: can't listen on {addr}: {detail}\nhint: {hint}")]
-pub struct ListenError {
-    addr: String,
-    detail: String,
-    hint: &'static str,
+pub enum ListenError {
+    /// The port can't be had.
+    #[error("API_ADDR: can't listen on {addr}: {detail}\nhint: {hint}")]
+    Address {
+        /// The address.
+        addr: String,
+        /// Why.
+        detail: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The tokens can't be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// The audit log can't be written.
+    #[error("API_AUDIT_FILE {file}: {detail}\nhint: name a file in a folder that the host may write to, or none")]
+    Audit {
+        /// The file.
+        file: String,
+        /// Why.
+        detail: String,
+    },
 }
 
 impl Server {
-    /// Takes the port.
+    /// Takes the port, and reads the tokens.
     ///
     /// # Errors
-    /// [`ListenError`] when the address can't be used or is taken.
+    /// [`ListenError`] when the address can't be used or is taken, tokens are wrong, or the audit log can't be written.
     pub async fn listen(settings: &settings::Api) -> Result<Self, ListenError> {
-        let listener = TcpListener::bind(&settings.addr).await.map_err(|error| ListenError {
+        let listener = TcpListener::bind(&settings.addr).await.map_err(|error| ListenError::Address {
             addr: settings.addr.clone(),
             detail: error.to_string(),
             hint: if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -75,7 +61,25 @@ impl Server {
                 "the address is host:port, such as 127.0.0.1:8710"
             },
         })?;
-        Ok(Self { listener, web_dir: settings.web_dir.clone() })
+        let tokens = Arc::new(Tokens::of(settings)?);
+        let audit = Audit::start(settings.audit_file.as_deref(), settings.audit_bytes).map_err(|error| ListenError::Audit {
+            file: settings.audit_file.as_deref().unwrap_or_else(|| std::path::Path::new("")).display().to_string(),
+            detail: error.to_string(),
+        })?;
+        let reachable = listener.local_addr().is_ok_and(|addr| !addr.ip().is_loopback());
+        if reachable && tokens.is_empty() {
+            tracing::warn!(
+                "API_ADDR {} can be reached from other machines, and they can read nothing: there is no token\nhint: `leadline token` makes one for API_TOKEN or API_TOKENS_FILE",
+                settings.addr
+            );
+        } else if reachable {
+            tracing::info!(
+                "API_ADDR {} can be reached from other machines; tokens travel in the clear unless a gateway adds TLS",
+                settings.addr
+            );
+        }
+        let gate = Gate::new(settings, tokens, Arc::new(audit), Rules::read(&router::document()));
+        Ok(Self { listener, gate: Arc::new(gate), settings: settings.clone() })
     }
 
     /// Where it listens.
@@ -87,99 +91,31 @@ impl Server {
     }
 
     /// Serves until `stop`.
-    pub async fn run(self, monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, feed: String, stop: CancellationToken) {
+    pub async fn run(self, parts: Parts, stop: CancellationToken) {
         let (sender, stream) = watch::channel(Arc::from("{}"));
-        let metrics = Arc::new(Metrics::new(Arc::clone(&monitor), desks.clone()));
-        let app = App { monitor, desks, metrics, feed: feed.into(), stream, watchers: Arc::default(), stop: stop.clone() };
-        let ticker = tokio::spawn(tick(app.clone(), sender));
-        let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
-        let routes = Router::new()
-            .route("/api/v1/state", get(state))
-            .route("/api/v1/stream", get(stream_to))
-            .route("/metrics", get(scrape))
-            .route("/healthz", get(|| async { "alive\n" }))
-            .with_state(app);
-        let routes = if self.web_dir.join("index.html").is_file() {
-            routes.fallback_service(ServeDir::new(&self.web_dir))
-        } else {
-            tracing::warn!(dir = %self.web_dir.display(), "the page is not built\nhint: `make web` builds it, API_WEB_DIR names its folder");
-            routes.fallback(|| async { (StatusCode::NOT_FOUND, Html("<h1>Leadline</h1><p>The page is not built: run <code>make web</code>. The state is at <a href=\"/api/v1/state\">/api/v1/state</a>.</p>")) })
+        let metrics = Arc::new(Metrics::new(Arc::clone(&parts.monitor), parts.desks.clone()));
+        let app = App {
+            monitor: parts.monitor,
+            desks: parts.desks,
+            metrics,
+            feed: parts.feed.into(),
+            link: Arc::new(parts.link),
+            pairs_key: parts.pairs_key.into(),
+            recent: parts.recent,
+            stream,
+            watchers: Arc::default(),
+            stop: stop.clone(),
+            description: Arc::new(router::description()),
         };
-        let routes = routes
-            .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
-            .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .layer(header(header::REFERRER_POLICY, "no-referrer"));
+        let ticker = tokio::spawn(system::tick(app.clone(), sender));
+        let following = tokio::spawn(Arc::clone(&self.gate).follow_tokens(self.settings.clone(), stop.clone()));
+        let routes = router::serve(app, &self.gate, &self.settings.origins, &self.settings.web_dir);
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
         let stopped = stop.clone();
-        if let Err(error) = axum::serve(self.listener, routes).with_graceful_shutdown(async move { stopped.cancelled().await }).await {
+        if let Err(error) = axum::serve(self.listener, service).with_graceful_shutdown(async move { stopped.cancelled().await }).await {
             tracing::error!("the page is no longer served: {error}");
         }
         let _ = ticker.await;
+        let _ = following.await;
     }
-}
-
-/// Makes the document a few times a second while somebody watches.
-async fn tick(app: App, sender: watch::Sender<Arc<str>>) {
-    let mut tick = tokio::time::interval(EVERY);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = app.stop.cancelled() => return,
-        }
-        if app.watchers.load(Ordering::Relaxed) == 0 {
-            continue;
-        }
-        if let Ok(json) = serde_json::to_string(&app.document()) {
-            sender.send_replace(json.into());
-        }
-    }
-}
-
-impl App {
-    fn document(&self) -> Document {
-        Document::now(&self.monitor, &self.desks, &self.feed)
-    }
-}
-
-async fn state(State(app): State<App>) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(app.document())).into_response()
-}
-
-async fn scrape(State(app): State<App>) -> Response {
-    match app.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
-    }
-}
-
-async fn stream_to(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    if app.watchers.load(Ordering::Relaxed) >= MAX_WATCHERS {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many watchers; try again later\n").into_response();
-    }
-    upgrade.max_message_size(4096).on_upgrade(move |socket| watch_stream(app, socket))
-}
-
-/// Sends the newest document, each time there is one; a slow watcher skips what it missed.
-async fn watch_stream(app: App, mut socket: WebSocket) {
-    app.watchers.fetch_add(1, Ordering::Relaxed);
-    let mut stream = app.stream.clone();
-    let first = serde_json::to_string(&app.document()).unwrap_or_default();
-    let mut alive = send(&mut socket, first.into()).await;
-    while alive {
-        tokio::select! {
-            changed = stream.changed() => {
-                if changed.is_err() {
-                    break;
-                }
-                let json = Arc::clone(&stream.borrow_and_update());
-                alive = send(&mut socket, json).await;
-            }
-            heard = socket.recv() => alive = matches!(heard, Some(Ok(message)) if !matches!(message, Message::Close(_))),
-            () = app.stop.cancelled() => break,
-        }
-    }
-    app.watchers.fetch_sub(1, Ordering::Relaxed);
-}
-
-async fn send(socket: &mut WebSocket, json: Arc<str>) -> bool {
-    matches!(tokio::time::timeout(SLOW, socket.send(Message::text(&*json))).await, Ok(Ok(())))
 }

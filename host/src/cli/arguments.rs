@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::plugin;
+use super::{plugin, remote};
+use crate::api::security::{Role, tokens};
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
 /// The command line.
@@ -63,6 +64,34 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_CACHE_DIR")),
         )
         .subcommand(plugin::arguments::command())
+        .subcommand(token())
+        .subcommand(Command::new("openapi").about("Print the API's OpenAPI description"))
+}
+
+fn token() -> Command {
+    Command::new("token")
+        .about("Make a token for the API: its line for API_TOKENS_FILE on standard output, the token itself on standard error")
+        .after_help("leadline token --role analyst --name ann >> tokens")
+        .arg(
+            Arg::new("role")
+                .long("role")
+                .value_name("ROLE")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(Role::ALL.map(Role::as_str)))
+                .help("viewer: read; analyst: change plugins too; operator: change everything"),
+        )
+        .arg(
+            Arg::new("name")
+                .long("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(
+                    |name: &str| {
+                        if tokens::is_good_name(name) { Ok(name.to_owned()) } else { Err("up to 64 letters, digits or . _ @ -") }
+                    },
+                )
+                .help("Whose it is: this name stands in the audit log"),
+        )
 }
 
 fn demo() -> Command {
@@ -106,11 +135,19 @@ fn record() -> Command {
             Arg::new("pairs")
                 .long("pairs")
                 .value_name("PAIR,...")
-                .required(true)
+                .required_unless_present("last")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
-                .help("Pairs to record, such as BTC-USDT,ETH-USDT"),
+                .help("Pairs to record, such as BTC-USDT,ETH-USDT; with --last all of the host's, when none is named"),
         )
+        .arg(
+            Arg::new("last")
+                .long("last")
+                .value_name("TIME")
+                .conflicts_with("for")
+                .help("Record what a running host received in the last minutes, such as 10m, instead of what comes from now on"),
+        )
+        .arg(remote::host_argument())
         .arg(path("out", "DIR", "Folder of the recording; made if it isn't there").required(true))
         .arg(Arg::new("for").long("for").value_name("TIME").help("Stop after this time, such as 10m or 2h [default: at Ctrl-C]"))
         .arg(
@@ -146,6 +183,7 @@ fn record() -> Command {
                 "OKX_CHANNEL",
                 "OKX_PAIRS_PER_CONNECTION",
                 "OKX_RESYNC_INTERVAL",
+                "API_ADDR",
                 "LOG_FORMAT",
                 "LOG_LEVEL",
             ]

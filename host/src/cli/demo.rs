@@ -1,6 +1,7 @@
 //! `leadline demo`: everything on one machine.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio::net::TcpListener;
 use super::arguments::sources;
 use super::child::{self, Server};
 use super::{run, runtime, signals, simulate};
+use crate::api::security::tokens;
+use crate::config::settings::Secret;
 use crate::config::{Settings, table};
 use crate::logging;
 use crate::okx::endpoint::ENDPOINTS;
@@ -96,8 +99,17 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         settings.redis.password.clear();
         settings.redis.username.clear();
         settings.redis.db = 0;
+        settings.api.audit_file.get_or_insert_with(|| folder.join("audit.jsonl"));
+        let token_file = match (&settings.api.token, &settings.api.tokens_file) {
+            (None, None) => {
+                let (file, token) = token(&folder)?;
+                settings.api.token = Some(token);
+                Some(file)
+            }
+            _ => None,
+        };
 
-        let ran = run_all(matches, &feed, settings, &folder, pairs, &mut servers, &stop, port).await;
+        let ran = run_all(matches, &feed, settings, &folder, token_file, pairs, &mut servers, &stop, port).await;
         // Last started, first stopped; Redis writes its data and goes last.
         while let Some(server) = servers.pop() {
             server.stop().await;
@@ -126,6 +138,7 @@ async fn run_all(
     feed: &Feed,
     mut settings: Settings,
     folder: &Path,
+    token_file: Option<PathBuf>,
     mut pairs: Vec<String>,
     servers: &mut Vec<Server>,
     stop: &tokio_util::sync::CancellationToken,
@@ -147,8 +160,15 @@ async fn run_all(
     let first = pairs.first().cloned().unwrap_or_else(|| "BTC-USDT".to_owned());
     let words = feed.words(&settings.okx.ws_url);
     let host = run::until_stopped(settings, words.clone(), stop, |host| {
+        let change = token_file.map_or_else(String::new, |file| {
+            format!(
+                "  API       http://{0}/api/v1/docs\n  change    curl -H \"Authorization: Bearer $(cat {1})\" -H 'Content-Type: application/json' -d '{{\"instrument_id\":\"{first}\"}}' http://{0}/api/v1/pairs\n",
+                host.addr,
+                file.display()
+            )
+        });
         logging::tell(&format!(
-            "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n  data      {}\n  Ctrl-C stops everything.\n\n",
+            "\n  Leadline runs on: {words}\n  page      http://{}\n  readings  {cli} HGETALL analysis:{first}\n  host      {cli} HGETALL system:monitoring\n  pairs     {cli} SADD {key} {first}    (SREM takes one away)\n{change}  data      {}\n  Ctrl-C stops everything.\n\n",
             host.addr,
             folder.display()
         ));
@@ -166,6 +186,22 @@ async fn run_all(
         return Ok(());
     }
     bail!("{why}\nhint: {}/redis/redis.log may say why", folder.display())
+}
+
+/// The demo's token, kept in its data folder for whoever may read that.
+fn token(folder: &Path) -> anyhow::Result<(PathBuf, Secret)> {
+    let file = folder.join("api-token");
+    if let Ok(kept) = std::fs::read_to_string(&file) {
+        return Ok((file, Secret::new(kept.trim().to_owned())));
+    }
+    let token = tokens::random()?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&file).with_context(|| format!("can't write {}", file.display()))?;
+    writeln!(written, "{token}").with_context(|| format!("can't write {}", file.display()))?;
+    Ok((file, Secret::new(token)))
 }
 
 /// The demo's own arguments, handed on.

@@ -8,20 +8,28 @@
 //! - [`child`]: a server started for a demo, and stopped with it.
 //! - [`simulate`]: `leadline simulate`, the exchange on loopback.
 //! - [`record`]: `leadline record`, the exchange's frames into a folder.
+//! - [`last`]: `leadline record --last`, what a running host just received.
+//! - [`remote`]: a running host's API, as the commands call it.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
+//! - [`token`]: `leadline token`, a new token for the API.
+//! - [`openapi`]: `leadline openapi`, the API's description.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
 mod child;
 mod demo;
+mod openapi;
 mod plugin;
+mod last;
 mod record;
+mod remote;
 mod replay;
 mod run;
 mod signals;
 mod simulate;
+mod token;
 mod verify;
 
 use std::process::ExitCode;
@@ -42,6 +50,8 @@ pub fn main() -> ExitCode {
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
+        Some(("token", matches)) => token::main(matches),
+        Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     };

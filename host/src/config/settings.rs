@@ -16,6 +16,8 @@ use crate::recent;
 pub struct Settings {
     /// Redis.
     pub redis: Redis,
+    /// What is published in Redis beside the values.
+    pub results: Results,
     /// The wanted pairs.
     pub pairs: Pairs,
     /// The exchange.
@@ -45,6 +47,34 @@ pub struct Redis {
     pub username: String,
     /// Database number.
     pub db: i64,
+}
+
+/// How long what is published stays, and what is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Results {
+    /// How long readings and books stay that nobody writes; none: for ever.
+    pub expiry: Option<Duration>,
+    /// The same for what says how something is doing now: pairs, plugins, the host.
+    pub state_expiry: Option<Duration>,
+    /// What is told over publish/subscribe.
+    pub events: Events,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self { expiry: Some(Duration::from_secs(120)), state_expiry: Some(Duration::from_secs(15)), events: Events::All }
+    }
+}
+
+/// What is told over publish/subscribe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// Readings and changes of state.
+    All,
+    /// Changes of state alone.
+    States,
+    /// Nothing.
+    Off,
 }
 
 /// Which pairs are wanted.
@@ -106,6 +136,46 @@ pub struct Api {
     pub addr: String,
     /// Folder of the built page.
     pub web_dir: PathBuf,
+    /// An operator's token.
+    pub token: Option<Secret>,
+    /// File of more tokens.
+    pub tokens_file: Option<PathBuf>,
+    /// Names by which the host may be called, in lower case.
+    pub hosts: Vec<String>,
+    /// Pages of other origins that may use the API, in lower case.
+    pub origins: Vec<String>,
+    /// Whether programs on this machine may read without a token.
+    pub anonymous_read: bool,
+    /// Requests a second that a client may send.
+    pub rate_limit: u32,
+    /// Where changes are noted down.
+    pub audit_file: Option<PathBuf>,
+    /// Size of that file, bytes, at which it is put aside.
+    pub audit_bytes: u64,
+}
+
+/// A text that no log and no error shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The log.
@@ -130,6 +200,21 @@ impl Settings {
                 password: sources.get(&t::REDIS_PASSWORD).value,
                 username: sources.get(&t::REDIS_USERNAME).value,
                 db: i64::try_from(number(sources, t::REDIS_DB, 0..=1_000_000)?).unwrap_or(0),
+            },
+            results: Results {
+                expiry: lasting(number(sources, t::REDIS_RESULTS_EXPIRY, 0..=31_536_000)?),
+                state_expiry: lasting(match number(sources, t::REDIS_STATE_EXPIRY, 0..=3600)? {
+                    // Written once a second: less than a few of them would go while their host is well.
+                    few @ 1..=4 => {
+                        return Err(refused(t::REDIS_STATE_EXPIRY, &sources.get(&t::REDIS_STATE_EXPIRY), format!("{few} is under 5")));
+                    }
+                    seconds => seconds,
+                }),
+                events: match one_of(sources, t::REDIS_EVENTS, &["all", "states", "off"])?.as_str() {
+                    "states" => Events::States,
+                    "off" => Events::Off,
+                    _ => Events::All,
+                },
             },
             pairs: Pairs {
                 key: filled(sources, t::REDIS_TRADING_PAIRS_KEY)?,
@@ -159,7 +244,7 @@ impl Settings {
                 span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
                 bytes: usize::try_from(number(sources, t::RECENT_MB, 4..=1024)?).unwrap_or(4) << 20,
             },
-            api: Api { addr: filled(sources, t::API_ADDR)?, web_dir: filled(sources, t::API_WEB_DIR)?.into() },
+            api: api(sources)?,
             log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
         })
     }
@@ -186,6 +271,46 @@ fn okx(sources: &Sources) -> Result<Okx, ConfigError> {
         instruments_interval: Duration::from_secs(number(sources, t::OKX_INSTRUMENTS_INTERVAL, 1..=604_800)?),
         pace: Pace::default(),
     })
+}
+
+fn api(sources: &Sources) -> Result<Api, ConfigError> {
+    let path = |setting: Setting| Some(sources.get(&setting).value).filter(|value| !value.trim().is_empty()).map(PathBuf::from);
+    Ok(Api {
+        addr: filled(sources, t::API_ADDR)?,
+        web_dir: filled(sources, t::API_WEB_DIR)?.into(),
+        token: Some(sources.get(&t::API_TOKEN).value).filter(|token| !token.is_empty()).map(Secret::new),
+        tokens_file: path(t::API_TOKENS_FILE),
+        hosts: list(sources, t::API_HOSTS, "no name of a host", |name| {
+            !name.contains(['/', ':', '*']) && !name.contains(char::is_whitespace)
+        })?,
+        origins: list(sources, t::API_ORIGINS, "no origin such as https://board.example", |origin| {
+            origin
+                .split_once("://")
+                .is_some_and(|(scheme, rest)| ["http", "https"].contains(&scheme) && !rest.is_empty() && !rest.contains(['/', '*', ' ']))
+        })?,
+        anonymous_read: one_of(sources, t::API_ANONYMOUS_READ, &["loopback", "never"])? == "loopback",
+        rate_limit: u32::try_from(number(sources, t::API_RATE_LIMIT, 1..=1_000_000)?).unwrap_or(u32::MAX),
+        audit_file: path(t::API_AUDIT_FILE),
+        audit_bytes: number(sources, t::API_AUDIT_MB, 1..=10_240)? << 20,
+    })
+}
+
+/// A list with commas between, in lower case; each member must be good.
+fn list(sources: &Sources, setting: Setting, wrong: &str, is_good: impl Fn(&str) -> bool) -> Result<Vec<String>, ConfigError> {
+    let given = sources.get(&setting);
+    let members: Vec<String> =
+        given.value.split(',').map(|member| member.trim().to_ascii_lowercase()).filter(|member| !member.is_empty()).collect();
+    match members.iter().find(|member| !is_good(member)) {
+        Some(member) => {
+            Err(refused(setting, &given, format!("has a member that is {wrong}: `{}`", member.chars().take(60).collect::<String>())))
+        }
+        None => Ok(members),
+    }
+}
+
+/// A time in seconds; 0: for ever.
+fn lasting(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero())
 }
 
 fn refused(setting: Setting, given: &Given, detail: impl Into<String>) -> ConfigError {

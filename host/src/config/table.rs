@@ -29,6 +29,23 @@ pub const REDIS_PASSWORD: Setting =
 pub const REDIS_USERNAME: Setting = setting("REDIS_USERNAME", "", "NAME", "Redis ACL user; empty: the default user");
 /// The Redis database.
 pub const REDIS_DB: Setting = setting("REDIS_DB", "0", "NUMBER", "Redis database number");
+/// How long results stay.
+pub const REDIS_RESULTS_EXPIRY: Setting = setting(
+    "REDIS_RESULTS_EXPIRY",
+    "120",
+    "SECONDS",
+    "How long analysis:{pair} and orderbook:{pair} stay once their pair isn't verified any more or the host is gone (0: for ever)",
+);
+/// How long states stay.
+pub const REDIS_STATE_EXPIRY: Setting = setting(
+    "REDIS_STATE_EXPIRY",
+    "15",
+    "SECONDS",
+    "How long feed:, plugin:, host: keys and system:monitoring stay once their host is gone (0: for ever; else 5 to 3600)",
+);
+/// What is told over publish/subscribe.
+pub const REDIS_EVENTS: Setting =
+    setting("REDIS_EVENTS", "all", "WHAT", "What is told over events:{pair}: all, states (without readings) or off");
 /// The Set of wanted pairs.
 pub const REDIS_TRADING_PAIRS_KEY: Setting = setting(
     "REDIS_TRADING_PAIRS_KEY",
@@ -113,6 +130,38 @@ pub const RECENT_MB: Setting = setting("RECENT_MB", "8", "MB", "Memory for those
 pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
 /// The page's files.
 pub const API_WEB_DIR: Setting = setting("API_WEB_DIR", "web/dist", "DIR", "Folder of the built page");
+/// A token.
+pub const API_TOKEN: Setting = Setting {
+    name: "API_TOKEN",
+    default: "",
+    value: "TOKEN",
+    help: "A token that may do everything, 32 characters or more; empty: none. `leadline token` makes one",
+    secret: true,
+};
+/// More tokens.
+pub const API_TOKENS_FILE: Setting = setting(
+    "API_TOKENS_FILE",
+    "",
+    "FILE",
+    "File of tokens with roles, a line each: ROLE NAME TOKEN; read again when it changes; empty: none",
+);
+/// Names of the host.
+pub const API_HOSTS: Setting = setting("API_HOSTS", "", "NAME,...", "Names by which the API may be called, beside localhost and addresses");
+/// Other pages.
+pub const API_ORIGINS: Setting =
+    setting("API_ORIGINS", "", "ORIGIN,...", "Origins of other pages that may use the API, such as https://board.example");
+/// Reading without a token.
+pub const API_ANONYMOUS_READ: Setting =
+    setting("API_ANONYMOUS_READ", "loopback", "loopback|never", "Who may read without a token: programs on this machine, or nobody");
+/// Requests a second.
+pub const API_RATE_LIMIT: Setting =
+    setting("API_RATE_LIMIT", "100", "REQUESTS", "Requests a second that a client may send; a change counts as five (1 to 1000000)");
+/// The audit log.
+pub const API_AUDIT_FILE: Setting =
+    setting("API_AUDIT_FILE", "", "FILE", "File in which every change through the API is noted down; empty: in the log alone");
+/// Its size.
+pub const API_AUDIT_MB: Setting =
+    setting("API_AUDIT_MB", "16", "MB", "Size of the audit file at which it becomes FILE.1, replacing an older one (1 to 10240)");
 /// Log form.
 pub const LOG_FORMAT: Setting = setting("LOG_FORMAT", "pretty", "pretty|json", "Form of the log on standard error");
 /// Log level.
@@ -120,11 +169,14 @@ pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
 
 /// All settings, in the order of `--help`.
-pub const SETTINGS: [Setting; 32] = [
+pub const SETTINGS: &[Setting] = &[
     REDIS_ADDR,
     REDIS_PASSWORD,
     REDIS_USERNAME,
     REDIS_DB,
+    REDIS_RESULTS_EXPIRY,
+    REDIS_STATE_EXPIRY,
+    REDIS_EVENTS,
     REDIS_TRADING_PAIRS_KEY,
     TRADING_PAIRS_POLL_INTERVAL,
     TRADING_PAIRS_LIMIT,
@@ -151,12 +203,20 @@ pub const SETTINGS: [Setting; 32] = [
     RECENT_MB,
     API_ADDR,
     API_WEB_DIR,
+    API_TOKEN,
+    API_TOKENS_FILE,
+    API_HOSTS,
+    API_ORIGINS,
+    API_ANONYMOUS_READ,
+    API_RATE_LIMIT,
+    API_AUDIT_FILE,
+    API_AUDIT_MB,
     LOG_FORMAT,
     LOG_LEVEL,
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 7] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "RECENT_", "REDIS_TRADING_"];
+pub const PREFIXES: [&str; 8] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "RECENT_", "REDIS_TRADING_", "REDIS_RESULTS_"];
 
 /// The setting of a name.
 #[must_use]

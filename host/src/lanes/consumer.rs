@@ -15,7 +15,7 @@ use super::producer::Queue;
 use crate::analysis::{BufferedDesk, Desks, LaneKind, Reading};
 use crate::clock::Arrival;
 use crate::monitor::Monitor;
-use crate::results::{Link, LinkError, hashes, keys};
+use crate::results::{Link, LinkError, Publication, hashes, keys};
 
 /// Frames taken at once.
 const BATCH: usize = 64;
@@ -48,6 +48,8 @@ pub struct Consumer {
     pub instrument: watch::Receiver<Option<Arc<Instrument>>>,
     /// Redis.
     pub link: Arc<Link>,
+    /// What goes into Redis with a reading.
+    pub publication: Arc<Publication>,
     /// Counters, latencies, the page.
     pub monitor: Arc<Monitor>,
 }
@@ -128,7 +130,7 @@ impl Consumer {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         for (reading, _) in &readings {
-            hashes::reading(&mut pipeline, reading);
+            hashes::reading(&mut pipeline, reading, &self.publication);
         }
         // The processing List holds this batch and nothing else, so removing all of it can be repeated.
         pipeline.del(keys::lane_processing(&self.pair)).ignore();
@@ -140,7 +142,7 @@ impl Consumer {
             if published && measured {
                 self.monitor.latency.record(LaneKind::Buffered, reading.arrival.elapsed());
             }
-            self.monitor.board.reading(reading);
+            self.monitor.reading(&reading);
         }
     }
 
@@ -190,7 +192,6 @@ impl Consumer {
         }
         for answer in answers {
             if let Ok(Some(reading)) = answer.await {
-                self.monitor.reading(&reading);
                 readings.push((reading, ours));
             }
         }

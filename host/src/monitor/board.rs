@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use leadline_market::{Decimal, Trust};
 
 use super::figures::Figures;
+use super::look::Look;
 use crate::analysis::Reading;
 use crate::clock::{self, Arrival};
 use crate::pairs::PairState;
@@ -20,6 +21,8 @@ pub struct Board {
 pub struct PairCell {
     /// Its id.
     pub pair: Arc<str>,
+    /// What of its book is looked at.
+    pub look: Look,
     status: Mutex<PairStatus>,
     readings: Mutex<BTreeMap<Arc<str>, Reading>>,
 }
@@ -84,6 +87,12 @@ impl Board {
         Arc::clone(pairs.entry(Arc::clone(pair)).or_insert_with(|| Arc::new(PairCell::new(pair))))
     }
 
+    /// A pair, if it is there.
+    #[must_use]
+    pub fn get(&self, pair: &str) -> Option<Arc<PairCell>> {
+        self.pairs.read().unwrap_or_else(PoisonError::into_inner).get(pair).cloned()
+    }
+
     /// Takes a pair off.
     pub fn remove(&self, pair: &str) {
         self.pairs.write().unwrap_or_else(PoisonError::into_inner).remove(pair);
@@ -138,7 +147,7 @@ impl PairCell {
             audited_ms: None,
             figures: Figures::new(),
         };
-        Self { pair: Arc::clone(pair), status: Mutex::new(status), readings: Mutex::default() }
+        Self { pair: Arc::clone(pair), look: Look::default(), status: Mutex::new(status), readings: Mutex::default() }
     }
 
     /// Its feed.
@@ -151,15 +160,15 @@ impl PairCell {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves to another state; whether it is another.
-    pub fn enter(&self, state: PairState) -> bool {
+    /// Moves to another state; since when, if it is another. [`super::Monitor::enter`] also tells the observers.
+    pub(super) fn enter(&self, state: PairState) -> Option<u64> {
         let mut status = self.status();
         if status.state == state {
-            return false;
+            return None;
         }
         status.figures.verified(state.is_verified());
         status.state = state;
         status.since_ms = clock::unix_ms();
-        true
+        Some(status.since_ms)
     }
 }

@@ -6,23 +6,36 @@
 //! - [`latency`]: histograms from frame received to Redis acknowledged, by lane.
 //! - [`board`]: the state of each pair and its newest readings, for the page.
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
+//! - [`observer`]: the one place where everything that happens can be seen.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`look`]: the best levels of a book, copied out only while somebody looks at them.
+//! - [`history_figures`]: what the history says of itself.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
 pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
+pub mod history_figures;
 pub mod latency;
+pub mod look;
+pub mod observer;
 pub mod publish;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
+pub use history_figures::{HistoryFigures, HistoryReport};
 pub use latency::Latency;
+pub use observer::{Observer, PluginState};
 
+use self::observer::Observers;
+use crate::analysis::{Outcome, Reading};
+use crate::okx::Change;
+use crate::pairs::PairState;
 use crate::results::LinkError;
 
 /// The exchange's clock against this host's.
@@ -71,7 +84,15 @@ pub struct Monitor {
     /// Bytes that Redis uses, as it said last; 0: it hasn't.
     redis_memory: AtomicU64,
     redis_away: AtomicBool,
+    /// What the history says of itself.
+    pub history: HistoryFigures,
+    /// Fields of each plugin's Hash, as they were last told; bounded by the files of the folder.
+    plugins: Mutex<BTreeMap<String, PluginFields>>,
+    observers: Observers,
 }
+
+/// The fields of `plugin:{name}`.
+pub type PluginFields = Vec<(&'static str, String)>;
 
 impl Monitor {
     /// Redis failed; told once an outage.
@@ -120,12 +141,63 @@ impl Monitor {
     pub fn set_redis_memory(&self, bytes: Option<u64>) {
         self.redis_memory.store(bytes.unwrap_or(0), Ordering::Relaxed);
     }
+}
 
-    /// A reading was made.
-    pub fn reading(&self, reading: &crate::analysis::Reading) {
+/// What happens, on its way to the board and to the observers. Both lanes, the feeds and the keeper of the plugins call these, once each.
+impl Monitor {
+    /// Registers who is told of everything; once, before anything is started.
+    pub fn observe(&self, observers: Vec<Arc<dyn Observer>>) {
+        self.observers.set(observers);
+    }
+
+    /// A reading. Memory lane: when it was made. Buffered lane: once Redis has it.
+    pub fn reading(&self, reading: &Reading) {
         self.counters.readings.add(1);
-        if matches!(reading.outcome, crate::analysis::Outcome::Fault(_)) {
+        if matches!(reading.outcome, Outcome::Fault(_)) {
             self.counters.faults.add(1);
         }
+        self.board.reading(reading.clone());
+        self.observers.tell(|observer| observer.reading(reading));
+    }
+
+    /// A verified book changed.
+    pub fn book(&self, pair: &Arc<str>, change: &Change<'_>) {
+        self.observers.tell(|observer| observer.book(pair, change));
+    }
+
+    /// Moves a pair to another state; whether it is another.
+    pub fn enter(&self, cell: &PairCell, state: PairState) -> bool {
+        let told = state.clone();
+        let Some(since_ms) = cell.enter(state) else { return false };
+        self.observers.tell(|observer| observer.pair_state(&cell.pair, &told, since_ms));
+        true
+    }
+
+    /// What a plugin is doing: the fields of its Hash, each second and when something changes.
+    pub fn plugin(&self, name: &str, fields: &[(&'static str, String)]) {
+        let state = PluginState::of(name, fields);
+        let before = self.plugin_fields().insert(name.to_owned(), fields.to_vec());
+        if before.is_none_or(|before| PluginState::of(name, &before) != state) {
+            self.observers.tell(|observer| observer.plugin_state(&state));
+        }
+    }
+
+    /// The fields of each plugin's Hash, as they were last told.
+    pub fn plugins(&self) -> BTreeMap<String, PluginFields> {
+        self.plugin_fields().clone()
+    }
+
+    fn plugin_fields(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, PluginFields>> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fields of `system:monitoring` were made.
+    pub fn figures(&self, figures: &[(&'static str, String)]) {
+        self.observers.tell(|observer| observer.figures(figures));
+    }
+
+    /// An alert began, changed, was acknowledged, or is over.
+    pub fn alert(&self, alert: &crate::alerts::Alert) {
+        self.observers.tell(|observer| observer.alert(alert));
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Monitor, latency::Summary};
+use super::{HistoryReport, Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
+use crate::pairs::PairState;
 use crate::results::{Link, Writer, keys};
 
 /// Another host that wrote so lately runs.
@@ -29,13 +30,14 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let number = |n: u64| n.to_string();
     let not_run = monitor.not_run();
     let offset = monitor.exchange_clock();
+    let history = monitor.history.get();
+    let of_history = |of: fn(&HistoryReport) -> u64| history.as_ref().map_or_else(String::new, |history| of(history).to_string());
     vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
         ("active_pairs", monitor.board.live().to_string()),
         ("avg_processing_latency", monitor.latency.mean_ms().map_or_else(String::new, |ms| format!("{ms:.3}"))),
         ("redis_memory_usage", monitor.redis_memory().map_or_else(String::new, number)),
-        // Nothing is written to InfluxDB by this version: 0 points a second is the truth.
-        ("influxdb_write_rate", "0".to_owned()),
+        ("influxdb_write_rate", history.map_or_else(|| "0".to_owned(), |history| format!("{:.1}", history.write_rate))),
         ("last_config_check", if checked == 0 { String::new() } else { clock::rfc3339(checked) }),
         ("subscription_changes", number(counters.subscription_changes.get())),
         ("pairs_left_out", names(&not_run.left_out)),
@@ -69,6 +71,12 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
+        ("events_dropped", number(counters.events_dropped.get())),
+        ("history_queued", of_history(|history| history.queued)),
+        ("history_spooled_bytes", of_history(|history| history.spooled_bytes)),
+        ("history_dropped", of_history(|history| history.dropped)),
+        ("history_refused", of_history(|history| history.refused)),
+        ("history_errors", of_history(|history| history.errors)),
     ]
 }
 
@@ -118,7 +126,16 @@ pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Wr
         if !stopping {
             monitor.set_redis_memory(redis_memory(&link).await);
         }
-        writer.hash(keys::MONITORING.to_owned(), fields(&monitor, &desks));
+        for cell in monitor.board.pairs() {
+            // A pair without a connection has nobody else who writes this each second.
+            let status = cell.status();
+            if matches!(status.state, PairState::Refused { .. }) {
+                writer.hash(keys::feed(&cell.pair), status.fields(&cell.pair, monitor.exchange_clock()));
+            }
+        }
+        let figures = fields(&monitor, &desks);
+        monitor.figures(&figures);
+        writer.hash(keys::MONITORING.to_owned(), figures);
         if stopping {
             return;
         }

@@ -260,7 +260,7 @@ impl PairFeed {
         if verified && !now_verified {
             self.down_since = Some(Instant::now());
         }
-        if self.cell.enter(state) {
+        if self.monitor.enter(&self.cell, state) {
             tracing::debug!(pair = &*self.pair, state = word, "state");
             if now_verified && let Some(since) = self.down_since.take() {
                 tracing::info!(pair = &*self.pair, "{word} again after {:.1} s", since.elapsed().as_secs_f64());

@@ -218,7 +218,7 @@ impl Minder {
     }
 
     fn enter(&self, state: PairState) {
-        self.cell.enter(state);
+        self.monitor.enter(&self.cell, state);
         let clock = self.monitor.exchange_clock();
         self.writer.hash(keys::feed(&self.pair), self.cell.status().fields(&self.pair, clock));
     }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::clock::Arrival;
 use crate::lanes::Router;
-use crate::monitor::Monitor;
 use crate::monitor::board::PairStatus;
+use crate::monitor::{Monitor, PairCell};
 use crate::okx::{Change, Outlet};
 use crate::recent::Ring;
 use crate::results::{Writer, hashes, keys};
@@ -29,13 +29,22 @@ pub struct Publisher {
     pub monitor: Arc<Monitor>,
     /// The frames of the last minutes; none when they aren't kept.
     pub recent: Option<Arc<Ring>>,
+    /// Where the book is shown to whoever looks at it live.
+    pub cell: Arc<PairCell>,
     /// Shortest time between two writes of the book.
     pub interval: Duration,
     /// The book changed since it was last written.
     pub unwritten: bool,
     /// When it may be written again.
     pub write_at: Instant,
+    /// The book changed since it was last shown.
+    pub unshown: bool,
+    /// When it may be shown again.
+    pub show_at: Instant,
 }
+
+/// Shortest time between two books that a live view gets.
+const SHOW_EVERY: Duration = Duration::from_millis(50);
 
 impl Publisher {
     /// The pair's instrument; where the exchange didn't say, what its id and its book tell.
@@ -56,6 +65,24 @@ impl Publisher {
     }
 }
 
+impl Publisher {
+    /// Shows the book if somebody looks and the time has come; says when it will have.
+    fn show(&mut self, tracked: &TrackedBook, now: Instant) -> Option<Instant> {
+        if !self.unshown || self.cell.look.levels() == 0 {
+            return None;
+        }
+        if now < self.show_at {
+            return Some(self.show_at);
+        }
+        if tracked.is_valid() {
+            self.cell.look.show(tracked);
+        }
+        self.unshown = false;
+        self.show_at = now + SHOW_EVERY;
+        None
+    }
+}
+
 impl Outlet for Publisher {
     fn change(&mut self, change: &Change<'_>) {
         let instrument = self.known(change.tracked);
@@ -63,7 +90,9 @@ impl Outlet for Publisher {
             recent.changed(change, &instrument);
         }
         self.router.update(&instrument, change.tracked, change.applied, change.frame, change.arrival);
+        self.monitor.book(&self.pair, change);
         self.unwritten = true;
+        self.unshown = true;
     }
 
     fn raw(&mut self, bytes: &[u8], arrival: Arrival) {
@@ -75,6 +104,9 @@ impl Outlet for Publisher {
     fn state(&mut self, status: &PairStatus) {
         let clock = self.monitor.exchange_clock();
         self.writer.hash(keys::feed(&self.pair), status.fields(&self.pair, clock));
+        if status.state.is_verified() {
+            self.writer.renew(&self.pair);
+        }
     }
 
     fn due(&mut self, tracked: &TrackedBook, now: Instant) -> Option<Instant> {
@@ -82,7 +114,9 @@ impl Outlet for Publisher {
             self.write(tracked);
             self.write_at = now + self.interval;
         }
-        self.unwritten.then_some(self.write_at)
+        let shown_at = self.show(tracked, now);
+        let written_at = self.unwritten.then_some(self.write_at);
+        shown_at.into_iter().chain(written_at).min()
     }
 
     fn finish(&mut self, tracked: &TrackedBook) {

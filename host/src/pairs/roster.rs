@@ -160,9 +160,9 @@ impl Roster {
     /// Removes what a host that was killed left of pairs that nobody wants any more: no number of them may look alive. Pairs that
     /// another host writes are left alone. Whether Redis could say.
     async fn clear_abandoned(&self, link: &Link, running: &BTreeMap<String, Running>) -> bool {
-        let Ok(feeds) = wanted::feeds(link).await else { return false };
-        for (pair, written_ms) in feeds {
-            let abandoned = clock::unix_ms().saturating_sub(written_ms) > ABANDONED_MS;
+        let Ok(traces) = wanted::traces(link).await else { return false };
+        for (pair, written_ms) in traces {
+            let abandoned = written_ms.is_none_or(|written_ms| clock::unix_ms().saturating_sub(written_ms) > ABANDONED_MS);
             if abandoned && !running.contains_key(&pair) {
                 tracing::info!(pair, "an earlier host's keys of a pair that isn't wanted are removed");
                 self.writer.remove(&Arc::from(pair));
@@ -237,9 +237,12 @@ impl Roster {
                     writer: Arc::clone(&writer),
                     monitor: Arc::clone(&monitor),
                     recent: recent.ring(&pair),
+                    cell: Arc::clone(&cell),
                     interval,
                     unwritten: false,
                     write_at: Instant::now(),
+                    unshown: false,
+                    show_at: Instant::now(),
                 };
                 PairFeed::new(&pair, Arc::clone(&cell), Arc::clone(&monitor), Box::new(publisher), healthy)
             }
@@ -261,6 +264,7 @@ impl Roster {
             desks: self.buffered.clone(),
             instrument: known,
             link: Arc::clone(&self.lane_link),
+            publication: Arc::clone(self.writer.publication()),
             monitor: Arc::clone(&self.monitor),
             pair,
         };

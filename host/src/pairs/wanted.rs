@@ -52,31 +52,39 @@ pub async fn read(link: &Link, key: &str) -> Result<Found, LinkError> {
     Ok(Found { members, run })
 }
 
-/// The pairs that have a `feed:{id}` of a host, and when it was last written, milliseconds since 1970.
+/// The pairs that a host has left keys of, and when their `feed:{id}` was last written, milliseconds since 1970; none: it is gone.
 ///
 /// # Errors
 /// [`LinkError`].
-pub async fn feeds(link: &Link) -> Result<Vec<(String, u64)>, LinkError> {
-    let mut found = Vec::new();
-    let mut cursor = 0_u64;
-    loop {
-        let mut scan = redis::pipe();
-        scan.cmd("SCAN").arg(cursor).arg("MATCH").arg(keys::feed("*")).arg("COUNT").arg(1000);
-        let ((next, names),): ((u64, Vec<String>),) = link.run(&scan).await?;
-        for name in names {
-            let Some(pair) = name.strip_prefix(keys::feed("").as_str()).filter(|pair| valid_id(pair)) else { continue };
-            let mut ask = redis::pipe();
-            ask.cmd("HGET").arg(&name).arg("written_at");
-            // A key of another type, or without that field, isn't a host's.
-            let Ok((Some(written),)) = link.run::<(Option<String>,)>(&ask).await else { continue };
-            let Some(written) = parse_rfc3339(&written) else { continue };
-            found.push((pair.to_owned(), written));
+pub async fn traces(link: &Link) -> Result<Vec<(String, Option<u64>)>, LinkError> {
+    let mut pairs = BTreeSet::new();
+    // A Hash, or the Lists of the lane, which outlive the others.
+    for (before, pattern, after) in [("feed:", keys::feed("*"), ""), ("buffer:{analysis:", keys::lane("*") + "*", "}")] {
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::pipe();
+            scan.cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000);
+            let ((next, names),): ((u64, Vec<String>),) = link.run(&scan).await?;
+            let ids = names.iter().filter_map(|name| name.strip_prefix(before)?.split(after).next());
+            pairs.extend(ids.filter(|id| valid_id(id)).map(str::to_owned));
+            if next == 0 || pairs.len() >= MAX_MEMBERS {
+                break;
+            }
+            cursor = next;
         }
-        if next == 0 || found.len() >= MAX_MEMBERS {
-            return Ok(found);
-        }
-        cursor = next;
     }
+    let mut found = Vec::new();
+    for pair in pairs {
+        let mut ask = redis::pipe();
+        ask.cmd("EXISTS").arg(keys::feed(&pair)).cmd("HGET").arg(keys::feed(&pair)).arg("written_at");
+        // A key of another type, or one without that time, isn't a host's.
+        match link.run::<(bool, Option<String>)>(&ask).await {
+            Ok((false, _)) => found.push((pair, None)),
+            Ok((true, Some(written))) => found.extend(parse_rfc3339(&written).map(|ms| (pair, Some(ms)))),
+            Ok((true, None)) | Err(_) => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Rings whenever Redis says that the key changed, until `stop`; silent where Redis sends no keyspace notifications.

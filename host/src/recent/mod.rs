@@ -11,6 +11,7 @@ mod parcel;
 mod ring;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,19 @@ pub struct Recent {
     endpoint: String,
     channel: String,
     pairs: Mutex<BTreeMap<Arc<str>, Arc<Ring>>>,
+    asking: Arc<AtomicUsize>,
+}
+
+/// How many may fetch frames at once: each holds a block a pair unpacked, and packs what it sends.
+const AT_ONCE: usize = 2;
+
+/// One that may; given back when it is dropped.
+pub struct Turn(Arc<AtomicUsize>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What the rings hold, to be shown.
@@ -47,7 +61,7 @@ impl Recent {
     /// No ring yet. Where the frames come from is told to whoever asks for them.
     #[must_use]
     pub fn new(limits: Limits, endpoint: &str, channel: &str) -> Self {
-        Self { limits, endpoint: endpoint.to_owned(), channel: channel.to_owned(), pairs: Mutex::default() }
+        Self { limits, endpoint: endpoint.to_owned(), channel: channel.to_owned(), pairs: Mutex::default(), asking: Arc::default() }
     }
 
     /// The pair's ring, the same for every feed that it has; none when nothing is kept.
@@ -63,6 +77,14 @@ impl Recent {
     /// The pair isn't wanted any more: its frames go.
     pub fn forget(&self, pair: &str) {
         self.pairs().remove(pair);
+    }
+
+    /// The right to fetch frames; none while as many as may do so.
+    #[must_use]
+    pub fn turn(&self) -> Option<Turn> {
+        let turn = Turn(Arc::clone(&self.asking));
+        // Counted before it is looked at: whoever is one too many gives it back at once.
+        (self.asking.fetch_add(1, Ordering::Relaxed) < AT_ONCE).then_some(turn)
     }
 
     /// What they hold.

@@ -3,16 +3,18 @@
 use leadline_market::{BookSide, TrackedBook};
 use redis::Pipeline;
 
-use super::keys;
+use super::publication::expire;
+use super::{Publication, keys};
 use crate::analysis::Reading;
 use crate::clock::rfc3339;
 
 /// Writes a reading into `analysis:{id}`: the plugin's fields, and behind its name when, from which book, in which state and by
-/// which version they were made.
-pub fn reading(pipeline: &mut Pipeline, reading: &Reading) {
+/// which version they were made. Then tells of it over `events:{id}`, and sets the Hash's expiry where that is due.
+pub fn reading(pipeline: &mut Pipeline, reading: &Reading, publication: &Publication) {
     let plugin = &reading.plugin;
     let time = rfc3339(reading.arrival.unix_ms);
-    let command = pipeline.cmd("HSET").arg(keys::analysis(&reading.pair));
+    let key = keys::analysis(&reading.pair);
+    let command = pipeline.cmd("HSET").arg(&key);
     command.arg("instrument_id").arg(&*reading.pair).arg("analysis_time").arg(&time);
     for (name, value) in &reading.fields {
         command.arg(name).arg(value);
@@ -27,6 +29,12 @@ pub fn reading(pipeline: &mut Pipeline, reading: &Reading) {
         .arg(format!("{plugin}.version"))
         .arg(&*reading.version)
         .ignore();
+    if let Some(expiry) = publication.due_with_reading(&reading.pair) {
+        expire(pipeline, &key, expiry);
+    }
+    if let Some(event) = publication.reading_event(reading) {
+        pipeline.cmd("PUBLISH").arg(keys::events(&reading.pair)).arg(event).ignore();
+    }
 }
 
 /// A sequence number, or an empty string where the exchange sends none.

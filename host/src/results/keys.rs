@@ -18,6 +18,24 @@ pub fn feed(pair: &str) -> String {
     format!("feed:{pair}")
 }
 
+/// Channel: readings and changes of state of a pair, as they happen.
+#[must_use]
+pub fn events(pair: &str) -> String {
+    format!("events:{pair}")
+}
+
+/// Channel: changes of what plugins are doing.
+pub const EVENTS_PLUGINS: &str = "events:plugins";
+
+/// Channel: alerts that begin, change and end.
+pub const EVENTS_ALERTS: &str = "events:alerts";
+
+/// Hash that goes when nobody writes it: a host that is alive.
+#[must_use]
+pub fn host(name: &str) -> String {
+    format!("host:{name}")
+}
+
 /// Hash: the host's own figures (design §14.4, §16.6).
 pub const MONITORING: &str = "system:monitoring";
 

@@ -1,14 +1,15 @@
 //! The memory lane's way into Redis: newest wins, and all that waits goes in one round trip.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::Pipeline;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Link, hashes, keys};
+use super::publication::expire;
+use super::{Link, Publication, hashes, keys};
 use crate::analysis::{LaneKind, Reading};
 use crate::monitor::Monitor;
 
@@ -16,6 +17,8 @@ use crate::monitor::Monitor;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Longest wait: latency is back to normal within it once Redis is.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Events that may wait for Redis; then the oldest are dropped and counted.
+const EVENTS: usize = 1000;
 
 /// What waits to be written. One place a Hash and writer, so it is bounded by pairs and plugins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +26,8 @@ enum Place {
     Reading(Arc<str>, Arc<str>),
     Hash(String),
     Lifetime(Arc<str>),
+    /// The pair's results stay, though nothing new is written.
+    Renewal(Arc<str>),
     Clear(Arc<str>, Arc<str>),
 }
 
@@ -31,7 +36,7 @@ impl Place {
         match self {
             Self::Reading(pair, _) | Self::Clear(pair, _) => keys::analysis(pair),
             Self::Hash(key) => key.clone(),
-            Self::Lifetime(pair) => keys::feed(pair),
+            Self::Lifetime(pair) | Self::Renewal(pair) => keys::feed(pair),
         }
     }
 }
@@ -45,11 +50,19 @@ enum Item {
     Clear(Vec<String>),
     /// How long a pair's keys stay; for ever, if none is said.
     Lifetime(Arc<str>, Option<Duration>),
+    /// The pair's results stay so long from now on.
+    Renewal(Arc<str>, Duration),
 }
+
+/// An event: its channel and its words.
+type Event = (String, String);
 
 /// Writes what is handed to it; the caller never waits.
 pub struct Writer {
     waiting: Mutex<HashMap<Place, Item>>,
+    /// Events, in their order: at most [`EVENTS`].
+    events: Mutex<VecDeque<Event>>,
+    publication: Arc<Publication>,
     wake: Notify,
     monitor: Arc<Monitor>,
 }
@@ -57,8 +70,44 @@ pub struct Writer {
 impl Writer {
     /// A writer; [`Writer::run`] does the work.
     #[must_use]
-    pub fn new(monitor: Arc<Monitor>) -> Arc<Self> {
-        Arc::new(Self { waiting: Mutex::default(), wake: Notify::new(), monitor })
+    pub fn new(monitor: Arc<Monitor>, publication: Arc<Publication>) -> Arc<Self> {
+        Arc::new(Self { waiting: Mutex::default(), events: Mutex::default(), publication, wake: Notify::new(), monitor })
+    }
+
+    /// How results are published.
+    #[must_use]
+    pub fn publication(&self) -> &Arc<Publication> {
+        &self.publication
+    }
+
+    /// Tells something over a channel, once: those who listen then hear it.
+    pub fn event(&self, channel: String, words: String) {
+        self.put_events([(channel, words)], false);
+        self.wake.notify_one();
+    }
+
+    /// Puts events behind those that wait, or before them, and drops the oldest of too many.
+    fn put_events(&self, events: impl IntoIterator<Item = Event, IntoIter: DoubleEndedIterator>, before: bool) {
+        let mut waiting = self.events();
+        if before {
+            events.into_iter().rev().for_each(|event| waiting.push_front(event));
+        } else {
+            waiting.extend(events);
+        }
+        let over = waiting.len().saturating_sub(EVENTS);
+        waiting.drain(..over);
+        self.monitor.counters.events_dropped.add(over as u64);
+    }
+
+    fn events(&self) -> MutexGuard<'_, VecDeque<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pair is well, though its book may stand still: its results stay.
+    pub fn renew(&self, pair: &Arc<str>) {
+        if let Some(expiry) = self.publication.due_without(pair) {
+            self.put(Place::Renewal(Arc::clone(pair)), Item::Renewal(Arc::clone(pair), expiry));
+        }
     }
 
     /// A reading of the memory lane.
@@ -81,8 +130,9 @@ impl Writer {
         waiting.retain(|place, _| match place {
             Place::Reading(of, _) => of != pair,
             Place::Hash(key) => *key != orderbook && *key != feed,
-            Place::Lifetime(of) | Place::Clear(of, _) => of != pair,
+            Place::Lifetime(of) | Place::Renewal(of) | Place::Clear(of, _) => of != pair,
         });
+        self.publication.forget(pair);
         waiting.insert(Place::Hash(analysis), Item::Remove(Arc::clone(pair)));
         drop(waiting);
         self.wake.notify_one();
@@ -115,7 +165,7 @@ impl Writer {
         older
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Item>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Item>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,7 +173,7 @@ impl Writer {
     pub async fn run(&self, link: Link, stop: CancellationToken) {
         let mut wait = FIRST_WAIT;
         loop {
-            if self.lock().is_empty() {
+            if self.is_idle() {
                 tokio::select! {
                     () = self.wake.notified() => {}
                     () = stop.cancelled() => {
@@ -146,10 +196,15 @@ impl Writer {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.lock().is_empty() && self.events().is_empty()
+    }
+
     /// Writes all that waits; whether Redis took it. What it didn't take waits again, unless something newer does.
     async fn write(&self, link: &Link) -> bool {
         let batch = std::mem::take(&mut *self.lock());
-        if batch.is_empty() {
+        let events = std::mem::take(&mut *self.events());
+        if batch.is_empty() && events.is_empty() {
             return true;
         }
         let mut pipeline = redis::pipe();
@@ -166,23 +221,36 @@ impl Writer {
         }
         for (place, item) in &batch {
             match (place, item) {
-                (_, Item::Reading(reading)) => hashes::reading(&mut pipeline, reading),
+                (_, Item::Reading(reading)) => hashes::reading(&mut pipeline, reading, &self.publication),
                 (Place::Hash(key), Item::Hash(fields)) => {
                     pipeline.hset_multiple(key, fields).ignore();
+                    if let Some(expiry) = self.publication.expiry_of(key) {
+                        expire(&mut pipeline, key, expiry);
+                    }
                 }
                 _ => {}
             }
         }
         // A lifetime goes last: a key must be there to have one.
         for item in batch.values() {
-            if let Item::Lifetime(pair, after) = item {
-                for key in all_keys(pair) {
-                    match after {
-                        Some(after) => pipeline.cmd("EXPIRE").arg(key).arg(after.as_secs()).ignore(),
-                        None => pipeline.cmd("PERSIST").arg(key).ignore(),
-                    };
+            match item {
+                Item::Lifetime(pair, after) => {
+                    for key in self.lasting_keys(pair) {
+                        match after {
+                            Some(after) => expire(&mut pipeline, &key, *after),
+                            None => drop(pipeline.cmd("PERSIST").arg(key).ignore()),
+                        }
+                    }
                 }
+                Item::Renewal(pair, after) => {
+                    expire(&mut pipeline, &keys::analysis(pair), *after);
+                    expire(&mut pipeline, &keys::orderbook(pair), *after);
+                }
+                _ => {}
             }
+        }
+        for (channel, words) in &events {
+            pipeline.cmd("PUBLISH").arg(channel).arg(words).ignore();
         }
         match link.run::<()>(&pipeline).await {
             Ok(()) => {
@@ -210,6 +278,7 @@ impl Writer {
             }
             Err(error) => {
                 self.monitor.redis_failed(&error);
+                self.put_events(events, true);
                 let mut waiting = self.lock();
                 for (place, item) in batch {
                     waiting.entry(place).or_insert(item);
@@ -217,6 +286,16 @@ impl Writer {
                 false
             }
         }
+    }
+}
+
+impl Writer {
+    /// The keys of a pair that have no expiry of their own.
+    fn lasting_keys(&self, pair: &str) -> Vec<String> {
+        let results = [keys::analysis(pair), keys::orderbook(pair)];
+        let feed = keys::feed(pair);
+        let has_end = |key: &String| *key == feed || (results.contains(key) && self.publication.results_expiry().is_some());
+        all_keys(pair).into_iter().filter(|key| !has_end(key)).collect()
     }
 }
 

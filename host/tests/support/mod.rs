@@ -10,6 +10,7 @@
 
 pub mod books;
 pub mod exchange;
+pub mod http;
 pub mod listener;
 
 use std::path::{Path, PathBuf};

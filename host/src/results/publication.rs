@@ -1,0 +1,204 @@
+//! What goes into Redis beside a value: how long it stays, and the event that tells of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::Pipeline;
+use serde::{Serialize, Serializer};
+
+use super::keys;
+use crate::analysis::Reading;
+use crate::clock::rfc3339;
+use crate::config::settings::{self, Events};
+use crate::monitor::{Observer, PluginState};
+use crate::pairs::PairState;
+
+/// The expiry of results that are written often is set anew each time this part of it has passed.
+const RENEWALS: u32 = 4;
+
+/// How results are published: shared by both lanes.
+#[derive(Default)]
+pub struct Publication {
+    settings: settings::Results,
+    /// When the expiry of a pair's results was last set with a reading.
+    by_readings: Mutex<Renewals>,
+    /// And without one, since the pair is well and its book stands still.
+    by_states: Mutex<Renewals>,
+}
+
+/// By pair; bounded by the pairs that run.
+type Renewals = HashMap<Arc<str>, Instant>;
+
+fn lock(renewals: &Mutex<Renewals>) -> MutexGuard<'_, Renewals> {
+    renewals.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Publication {
+    /// As the settings say.
+    #[must_use]
+    pub fn new(settings: settings::Results) -> Arc<Self> {
+        Arc::new(Self { settings, ..Self::default() })
+    }
+
+    /// How long the results of a pair stay without a write; none: for ever.
+    #[must_use]
+    pub fn results_expiry(&self) -> Option<Duration> {
+        self.settings.expiry
+    }
+
+    /// How long a Hash stays without a write, by its key.
+    pub(super) fn expiry_of(&self, key: &str) -> Option<Duration> {
+        if key.starts_with(keys::orderbook("").as_str()) { self.settings.expiry } else { self.settings.state_expiry }
+    }
+
+    /// The event that tells of a reading, as JSON; none where they are switched off.
+    pub(super) fn reading_event(&self, reading: &Reading) -> Option<String> {
+        (self.settings.events == Events::All).then(|| reading_json(reading))
+    }
+
+    /// Whether changes of state are told.
+    fn tells_states(&self) -> bool {
+        self.settings.events != Events::Off
+    }
+
+    /// The expiry of `analysis:{id}`, where a reading is due to set it anew.
+    pub(super) fn due_with_reading(&self, pair: &Arc<str>) -> Option<Duration> {
+        self.due(&self.by_readings, pair)
+    }
+
+    /// The same for a pair that is well while its book stands still.
+    pub(super) fn due_without(&self, pair: &Arc<str>) -> Option<Duration> {
+        self.due(&self.by_states, pair)
+    }
+
+    fn due(&self, renewals: &Mutex<Renewals>, pair: &Arc<str>) -> Option<Duration> {
+        let expiry = self.settings.expiry?;
+        let (mut renewals, now) = (lock(renewals), Instant::now());
+        match renewals.get_mut(pair) {
+            Some(last) if now.duration_since(*last) < expiry / RENEWALS => return None,
+            Some(last) => *last = now,
+            None => drop(renewals.insert(Arc::clone(pair), now)),
+        }
+        Some(expiry)
+    }
+
+    /// The pair's keys are gone.
+    pub(super) fn forget(&self, pair: &str) {
+        lock(&self.by_readings).remove(pair);
+        lock(&self.by_states).remove(pair);
+    }
+}
+
+/// Adds the expiry of a key.
+pub(super) fn expire(pipeline: &mut Pipeline, key: &str, after: Duration) {
+    // In whole seconds, which any Redis takes; never 0, which would delete the key.
+    pipeline.cmd("EXPIRE").arg(key).arg(after.as_secs().max(1)).ignore();
+}
+
+/// A reading as `events:{id}` tells it. The texts are those of the Hash.
+#[derive(Serialize)]
+struct ReadingEvent<'a> {
+    event: &'static str,
+    instrument_id: &'a str,
+    plugin: &'a str,
+    version: &'a str,
+    time: String,
+    exchange_time: String,
+    sequence: Option<i64>,
+    status: String,
+    fields: Fields<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notices: Vec<NoticeEvent<'a>>,
+}
+
+#[derive(Serialize)]
+struct NoticeEvent<'a> {
+    severity: &'static str,
+    code: &'a str,
+    message: &'a str,
+}
+
+/// Names and texts in their order.
+struct Fields<'a>(&'a [(String, String)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+fn reading_json(reading: &Reading) -> String {
+    json(&ReadingEvent {
+        event: "reading",
+        instrument_id: &reading.pair,
+        plugin: &reading.plugin,
+        version: &reading.version,
+        time: rfc3339(reading.arrival.unix_ms),
+        exchange_time: rfc3339(reading.time_ms),
+        sequence: reading.sequence,
+        status: reading.outcome.status(),
+        fields: Fields(&reading.fields),
+        notices: reading
+            .notices
+            .iter()
+            .map(|notice| NoticeEvent { severity: notice.severity, code: &notice.code, message: &notice.message })
+            .collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct StateEvent<'a> {
+    event: &'static str,
+    instrument_id: &'a str,
+    state: &'static str,
+    since: String,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PluginEvent<'a> {
+    event: &'static str,
+    plugin: &'a str,
+    version: &'a str,
+    state: &'a str,
+    reason: &'a str,
+    phase: &'a str,
+    problem: &'a str,
+}
+
+/// None of these types can fail to be written: they hold texts and numbers alone.
+fn json(event: &impl Serialize) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+/// Tells changes of state over `events:{id}` and `events:plugins`.
+pub struct StateEvents(Arc<super::Writer>);
+
+impl StateEvents {
+    /// Through this writer.
+    #[must_use]
+    pub fn new(writer: Arc<super::Writer>) -> Self {
+        Self(writer)
+    }
+}
+
+impl Observer for StateEvents {
+    fn pair_state(&self, pair: &Arc<str>, state: &PairState, since_ms: u64) {
+        if self.0.publication().tells_states() {
+            let event =
+                StateEvent { event: "state", instrument_id: pair, state: state.word(), since: rfc3339(since_ms), reason: state.reason() };
+            self.0.event(keys::events(pair), json(&event));
+        }
+    }
+
+    fn plugin_state(&self, state: &PluginState) {
+        if self.0.publication().tells_states() {
+            let PluginState { plugin, version, state, reason, phase, problem } = state;
+            self.0.event(
+                keys::EVENTS_PLUGINS.to_owned(),
+                json(&PluginEvent { event: "plugin", plugin, version, state, reason, phase, problem }),
+            );
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The API as its clients meet it, the good and the bad ones: a running host, a real Redis, requests over sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use leadline_host::api::security::{Role, tokens};
+use leadline_host::host::Host;
+use serde_json::Value;
+use support::exchange::Exchange;
+use support::http::{Answer, ask, chunked};
+use support::{Redis, settings, until};
+use tokio_util::sync::CancellationToken;
+
+/// A host whose API knows three tokens.
+struct Rig {
+    redis: Redis,
+    host: Host,
+    addr: String,
+    tokens: BTreeMap<&'static str, String>,
+    folder: tempfile::TempDir,
+    _exchange: std::sync::Arc<Exchange>,
+}
+
+impl Rig {
+    async fn start(more: &[(&str, &str)]) -> Self {
+        let (redis, exchange) = (Redis::start().await, Exchange::start().await);
+        redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let tokens: BTreeMap<&str, String> = Role::ALL.map(|role| (role.as_str(), tokens::random().expect("random numbers"))).into();
+        let file: String = tokens.iter().map(|(role, token)| format!("{role} of-{role} {}\n", tokens::digest_of(token))).collect();
+        let (tokens_file, audit) = (folder.path().join("tokens"), folder.path().join("audit.jsonl"));
+        std::fs::write(&tokens_file, file).expect("it can be written");
+        let mut all = vec![
+            ("API_TOKENS_FILE", tokens_file.to_str().unwrap()),
+            ("API_AUDIT_FILE", audit.to_str().unwrap()),
+            ("API_RATE_LIMIT", "100000"),
+        ];
+        all.splice(0..0, more.iter().copied());
+        let settings = settings(&redis, &exchange.url, &all);
+        let host = Host::start(settings, "test".to_owned(), &CancellationToken::new()).await.expect("it starts").expect("not stopped");
+        let addr = host.addr.to_string();
+        Self { redis, host, addr, tokens, folder, _exchange: exchange }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        ask(&self.addr, method, path, headers, body).await
+    }
+
+    fn bearer(&self, role: &str) -> String {
+        format!("Bearer {}", self.tokens[role])
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], b"").await
+    }
+
+    /// A change by somebody who may make it.
+    async fn change(&self, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = self.bearer("operator");
+        self.ask(method, path, &[("Authorization", &bearer), ("Content-Type", "application/json")], body.as_bytes()).await
+    }
+
+    /// What a change could change: the configuration in Redis, and the folders that the API may write into.
+    async fn state(&self) -> BTreeMap<String, Vec<String>> {
+        let mut state = BTreeMap::new();
+        let mut keys: Vec<String> = self.redis.ask(&["KEYS", "*"]).await;
+        keys.retain(|key| {
+            !["feed:", "analysis:", "orderbook:", "plugin:", "system:", "buffer:", "host:", "state:", "shadow:"]
+                .iter()
+                .any(|moving| key.starts_with(moving))
+        });
+        for key in keys {
+            let dump: Vec<u8> = self.redis.ask(&["DUMP", &key]).await;
+            state.insert(key, vec![format!("{dump:?}")]);
+        }
+        state
+    }
+
+    fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+/// One operation of the document.
+struct Operation {
+    method: String,
+    /// With its variable parts filled in.
+    path: String,
+    /// The least role; none: anybody.
+    role: Option<Role>,
+    max_body: usize,
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let mut filled = path.clone();
+            for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|of| of["in"] == "path") {
+                let name = parameter["name"].as_str().unwrap();
+                let example = parameter["example"].as_str().unwrap_or_else(|| panic!("{method} {path}: no example of {name}"));
+                filled = filled.replace(&format!("{{{name}}}"), example);
+            }
+            assert!(!filled.contains('{'), "{method} {path}: a part of the path is not described");
+            let security = operation["security"].as_array().unwrap_or_else(|| panic!("{method} {path} doesn't say who may"));
+            let role = security.iter().find_map(|of| of["token"][0].as_str()).map(|role| role.parse().expect("a role"));
+            let max_body = operation["x-max-body-bytes"].as_u64().unwrap_or(64 << 10) as usize;
+            all.push(Operation { method: method.to_ascii_uppercase(), path: filled, role, max_body });
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_who_may_not_ask_it_and_what_is_too_large_and_nothing_is_changed() {
+    let rig = Rig::start(&[]).await;
+    let document = rig.get("/api/v1/openapi.json").await.json();
+    let all = operations(&document);
+    assert!(all.iter().any(|operation| operation.method == "POST") && all.iter().any(|operation| operation.method == "DELETE"));
+    let before = rig.state().await;
+    for Operation { method, path, role, max_body } in &all {
+        let refused = |answer: Answer, status: u16, code: &str| {
+            assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path}: {}", answer.text());
+            assert!(answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'self'")), "{path}");
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        };
+        let operator = rig.bearer("operator");
+        let json = ("Content-Type", "application/json");
+        let foreign = [("Authorization", operator.as_str()), ("Origin", "https://evil.example"), json];
+        refused(rig.ask(method, path, &foreign, b"{}").await, 403, "foreign_origin");
+        for host in ["evil.example", "127.0.0.1.evil.example:8710"] {
+            let rebound = [("Authorization", operator.as_str()), ("Host", host), json];
+            refused(rig.ask(method, path, &rebound, b"{}").await, 403, "foreign_host");
+        }
+        let Some(role) = *role else {
+            assert_eq!(method, "GET", "{path}: a change that anybody may make");
+            continue;
+        };
+        assert_eq!(role == Role::Viewer, method == "GET", "{method} {path}: reading needs a viewer, a change more");
+        let unknown = format!("Bearer {}", tokens::random().unwrap());
+        refused(rig.ask(method, path, &[("Authorization", &unknown), json], b"{}").await, 401, "unknown_token");
+        // Somebody else than this machine's own programs, or a change: not without a token.
+        let unnamed = if method == "GET" { vec![("X-Forwarded-For", "10.0.0.1")] } else { vec![json] };
+        let answer = rig.ask(method, path, &unnamed, b"{}").await;
+        assert!(answer.header("www-authenticate").is_some(), "{method} {path}");
+        refused(answer, 401, "no_token");
+        for lower in Role::ALL.into_iter().filter(|lower| *lower < role) {
+            let bearer = rig.bearer(lower.as_str());
+            refused(rig.ask(method, path, &[("Authorization", &bearer), json], b"{}").await, 403, "role_too_low");
+        }
+        let declared = (max_body + 1).to_string();
+        let oversized = [("Authorization", operator.as_str()), ("Content-Length", &declared), json];
+        refused(rig.ask(method, path, &oversized, b"").await, 413, "too_large");
+        let takes_body = document["paths"].as_object().unwrap().values().any(|item| item[method.to_lowercase()]["requestBody"].is_object());
+        if takes_body && method != "GET" && *max_body <= 1 << 20 && method != "DELETE" {
+            let undeclared = [("Authorization", operator.as_str()), ("Transfer-Encoding", "chunked"), json];
+            let long = format!("{{\"instrument_id\":\"{}\"}}", "A".repeat(*max_body));
+            refused(rig.ask(method, path, &undeclared, &chunked(long.as_bytes())).await, 413, "too_large");
+        }
+    }
+    assert_eq!(rig.state().await, before, "a refused request changed something");
+    until("tries with a token that allows less are noted down", async || {
+        rig.audit().iter().any(|line| line["who"] == "of-viewer" && line["code"] == "role_too_low" && line["status"] == 403)
+    })
+    .await;
+    assert!(rig.audit().iter().all(|line| line["who"] != "nobody"), "a flood of unknown tries would push changes out of the file");
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_is_added_and_taken_away_as_by_redis_cli_and_both_are_noted_down() {
+    let rig = Rig::start(&[]).await;
+    let wanted = async || {
+        let mut members: Vec<String> = rig.redis.ask(&["SMEMBERS", "config:trading_pairs"]).await;
+        members.sort();
+        members
+    };
+    let answer = rig.change("POST", "/api/v1/pairs", r#"{"instrument_id":"ETH-USDT"}"#).await;
+    assert_eq!((answer.status, answer.json()), (201, serde_json::json!({"instrument_id": "ETH-USDT", "wanted": true, "changed": true})));
+    let again = rig.change("POST", "/api/v1/pairs", r#"{"instrument_id":"ETH-USDT"}"#).await;
+    assert_eq!((again.status, &again.json()["changed"]), (200, &Value::Bool(false)));
+    assert_eq!(wanted().await, ["BTC-USDT", "ETH-USDT"]);
+    assert_eq!(rig.get("/api/v1/pairs").await.json()["pairs"], serde_json::json!(["BTC-USDT", "ETH-USDT"]));
+    let answer = rig.change("DELETE", "/api/v1/pairs/ETH-USDT", "").await;
+    assert_eq!((answer.status, answer.json()), (200, serde_json::json!({"instrument_id": "ETH-USDT", "wanted": false, "changed": true})));
+    assert_eq!(wanted().await, ["BTC-USDT"]);
+    until("all three are noted down", async || rig.audit().len() == 3).await;
+    let noted: Vec<String> = rig.audit().iter().map(|line| format!("{} {} {}", line["who"], line["status"], line["what"])).collect();
+    assert_eq!(
+        noted,
+        [
+            r#""of-operator" 201 "ETH-USDT is wanted""#,
+            r#""of-operator" 200 "ETH-USDT: nothing""#,
+            r#""of-operator" 200 "ETH-USDT is no longer wanted""#
+        ]
+    );
+    for (body, code) in [
+        (r#"{"instrument_id":"btc"}"#, "bad_instrument_id"),
+        (r#"{"instrument_id":"BTC-USDT","more":1}"#, "bad_body"),
+        ("{", "bad_body"),
+        ("[]", "bad_body"),
+        (r#"{"instrument_id":7}"#, "bad_body"),
+    ] {
+        let answer = rig.change("POST", "/api/v1/pairs", body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{body}");
+    }
+    let bearer = rig.bearer("operator");
+    let answer = rig.ask("POST", "/api/v1/pairs", &[("Authorization", &bearer)], br#"{"instrument_id":"ETH-USDT"}"#).await;
+    assert_eq!((answer.status, answer.code().as_str()), (415, "no_json"));
+    assert_eq!(wanted().await, ["BTC-USDT"]);
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_given_and_taken_while_the_host_runs_and_reading_without_one_can_be_forbidden() {
+    let rig = Rig::start(&[("API_ANONYMOUS_READ", "never")]).await;
+    let answer = rig.get("/api/v1/pairs").await;
+    assert_eq!((answer.status, answer.code().as_str()), (401, "no_token"));
+    assert_eq!(rig.get("/healthz").await.status, 200, "whoever starts and stops the host must be able to ask");
+    let file = rig.folder.path().join("tokens");
+    let token = tokens::random().unwrap();
+    let bearer = format!("Bearer {token}");
+    let reads = async |bearer: &str| rig.ask("GET", "/api/v1/pairs", &[("Authorization", bearer)], b"").await.status;
+    assert_eq!(reads(&bearer).await, 401);
+    std::fs::write(&file, format!("viewer new {token}\n")).unwrap();
+    until("the new token is good", async || reads(&bearer).await == 200).await;
+    assert_eq!(reads(&rig.bearer("viewer")).await, 401, "the old ones are gone");
+    // A file that can't be used takes nobody's token away.
+    std::fs::write(&file, "viewer\n").unwrap();
+    std::fs::write(rig.folder.path().join("other"), "").unwrap();
+    assert_eq!(reads(&bearer).await, 200);
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_much_is_told_to_wait_and_unknown_addresses_are_answered_in_the_same_form() {
+    let rig = Rig::start(&[("API_RATE_LIMIT", "5")]).await;
+    for (method, path, status, code) in [
+        ("GET", "/api/v1/nothing", 404, "no_route"),
+        ("PATCH", "/api/v1/pairs", 405, "no_method"),
+        ("GET", "/api/v1/stream", 400, "no_websocket"),
+    ] {
+        let bearer = rig.bearer("operator");
+        let answer = rig.ask(method, path, &[("Authorization", &bearer)], b"").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path}");
+    }
+    let mut refused = None;
+    for _ in 0..200 {
+        let answer = rig.get("/api/v1/pairs").await;
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("200 at once are too many");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "too_many_requests"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let bearer = rig.bearer("viewer");
+    assert_eq!(rig.ask("GET", "/api/v1/pairs", &[("Authorization", &bearer)], b"").await.status, 200, "a token is counted for itself");
+    rig.host.stop().await;
+}
+
+/// A file of the repository.
+fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+#[test]
+fn the_description_in_the_repository_is_the_one_that_the_routes_give() {
+    let kept = std::fs::read_to_string(repository("docs/openapi.json")).unwrap_or_default();
+    let made = leadline_host::api::router::description().json;
+    assert!(kept == made, "docs/openapi.json is another\nhint: cargo run -p leadline -- openapi > docs/openapi.json");
+}
