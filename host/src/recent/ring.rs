@@ -62,7 +62,6 @@ pub(super) struct Block {
     opening: Opening,
     frames: u64,
     pub(super) first_us: u64,
-    pub(super) last_us: u64,
     /// As they came, until they are packed.
     raw: Mutex<Vec<u8>>,
     packed: OnceLock<Vec<u8>>,
@@ -162,8 +161,8 @@ impl Ring {
         inner.open.opening = next;
         let newest_us = open.last_us;
         if open.frames > 0 {
-            let Open { opening, records, frames, first_us, last_us } = open;
-            let block = Arc::new(Block { opening, frames, first_us, last_us, raw: Mutex::new(records), packed: OnceLock::new() });
+            let Open { opening, records, frames, first_us, .. } = open;
+            let block = Arc::new(Block { opening, frames, first_us, raw: Mutex::new(records), packed: OnceLock::new() });
             inner.closed.push_back(Arc::clone(&block));
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn_blocking(move || block.pack())),
@@ -191,7 +190,6 @@ impl Ring {
                 opening: open.opening.clone(),
                 frames: open.frames,
                 first_us: open.first_us,
-                last_us: open.last_us,
                 raw: Mutex::new(open.records.clone()),
                 packed: OnceLock::new(),
             }));
@@ -207,5 +205,116 @@ impl Ring {
         let inner = lock(&self.inner);
         let bytes = inner.open.records.len() + inner.closed.iter().map(|block| block.bytes()).sum::<usize>();
         Figures { bytes: bytes as u64, dropped: inner.dropped }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
+mod tests {
+    use super::*;
+    use crate::clock::Arrival;
+    use crate::recent::{Asked, Recent};
+    use leadline_market::{Decoder, Message, TrackedBook, Verdict, infer_from};
+    use leadline_recording::ParcelReader;
+    use leadline_simulator::{Generated, Rate, frames};
+
+    /// Frames of one generated pair, ten a second of exchange time, fed to a ring as a feed does; the book at the end.
+    fn fed(recent: &Recent, count: usize, lost: std::ops::Range<usize>) -> (Vec<String>, TrackedBook) {
+        let options = Generated { pairs: 1, rate: Rate::PerSecond(10.0), start_ms: Some(1_800_000_000_000), ..Generated::default() };
+        let all: Vec<String> = frames(&options).unwrap().take(count).collect();
+        let (mut decoder, mut tracked) = (Decoder::new(), TrackedBook::new());
+        let ring = recent.ring(&Arc::from("BTC-USDT")).unwrap();
+        for (place, text) in all.iter().enumerate() {
+            if lost.contains(&place) {
+                continue;
+            }
+            let received_ms = 1_800_000_000_000 + place as u64 * 100;
+            ring.raw(text.as_bytes(), received_ms * 1000);
+            let Ok(Message::Books(books)) = decoder.decode(text.as_bytes()) else { continue };
+            for frame in books {
+                if let Verdict::Applied(applied) = tracked.apply(frame) {
+                    let instrument = Arc::new(infer_from("BTC-USDT", tracked.book()));
+                    ring.changed(&Change { tracked: &tracked, applied: &applied, frame, arrival: Arrival::recorded(received_ms) }, &instrument);
+                }
+            }
+        }
+        (all, tracked)
+    }
+
+    fn taken(recent: &Recent, seconds: u64, now_us: u64) -> (Vec<u64>, Vec<Vec<u8>>) {
+        let gathered = recent.gather(&Asked { pairs: Vec::new(), span: Duration::from_secs(seconds) }, now_us).unwrap();
+        let bytes = gathered.write(Vec::new()).unwrap();
+        let (_, mut reader) = ParcelReader::open(&bytes[..]).unwrap();
+        let (mut times, mut frames) = (Vec::new(), Vec::new());
+        while let Some((time, frame)) = reader.next_frame().unwrap() {
+            times.push(time);
+            frames.push(frame.to_vec());
+        }
+        (times, frames)
+    }
+
+    /// The book that these frames make, and how many were applied.
+    fn replayed(frames: &[Vec<u8>]) -> (TrackedBook, usize) {
+        let (mut decoder, mut tracked, mut applied) = (Decoder::new(), TrackedBook::new(), 0);
+        for bytes in frames {
+            if let Ok(Message::Books(books)) = decoder.decode(bytes) {
+                for frame in books {
+                    applied += usize::from(matches!(tracked.apply(frame), Verdict::Applied(_)));
+                }
+            }
+        }
+        (tracked, applied)
+    }
+
+    fn recent(minutes: u64, bytes: usize) -> Recent {
+        Recent::new(Limits { span: Duration::from_secs(60 * minutes), bytes }, "wss://exchange", "books")
+    }
+
+    #[test]
+    fn the_last_minutes_make_the_same_book_and_are_the_exchanges_bytes_but_for_the_book_they_begin_with() {
+        let recent = recent(60, 64 << 20);
+        let (all, kept) = fed(&recent, 3000, 0..0);
+        let now_us = (1_800_000_000_000 + 3000 * 100) * 1000;
+        let (times, frames) = taken(&recent, 120, now_us);
+        let (tracked, applied) = replayed(&frames);
+        assert!((1200..1900).contains(&frames.len()), "{}", frames.len());
+        assert_eq!(applied, frames.len(), "every frame is valid from the first one on");
+        assert_eq!((tracked.book().bids().iter().collect::<Vec<_>>(), tracked.sequence()), (kept.book().bids().iter().collect(), kept.sequence()));
+        assert!(tracked.book().asks().iter().eq(kept.book().asks().iter()));
+        assert!(frames[1..].iter().eq(all[all.len() - frames.len() + 1..].iter().map(String::as_bytes)));
+        assert!(times.is_sorted());
+        // All of it begins with the exchange's own snapshot.
+        let (_, frames) = taken(&recent, 24 * 3600, now_us);
+        assert!(frames.iter().eq(all.iter().map(String::as_bytes)));
+    }
+
+    #[test]
+    fn a_gap_stays_a_gap_and_what_follows_a_snapshot_is_readable() {
+        let recent = recent(60, 64 << 20);
+        let (_, kept) = fed(&recent, 1500, 700..710);
+        assert!(!kept.is_valid(), "the generated market sends no second snapshot");
+        let (_, frames) = taken(&recent, 24 * 3600, u64::MAX / 2);
+        assert_eq!(frames.len(), 1490);
+        assert_eq!(replayed(&frames).1, 700);
+    }
+
+    #[test]
+    fn time_and_bytes_bound_what_is_kept_and_what_goes_early_is_counted() {
+        let short = recent(2, 64 << 20);
+        fed(&short, 6000, 0..0);
+        let (times, _) = taken(&short, 24 * 3600, u64::MAX / 2);
+        let kept_s = (times[times.len() - 1] - times[0]) / 1_000_000;
+        assert!((120..260).contains(&kept_s) && short.figures().dropped == 0, "{kept_s}");
+        let small = recent(240, 0);
+        fed(&small, 40_000, 0..0);
+        assert!(small.figures().bytes <= (LARGEST_BLOCK + 2 * BLOCK_BYTES) as u64 && small.figures().dropped > 0, "{:?}", small.figures());
+        assert!(recent(0, 64 << 20).ring(&Arc::from("BTC-USDT")).is_none());
+    }
+
+    #[test]
+    fn a_pair_without_frames_is_named() {
+        let recent = recent(2, 64 << 20);
+        let asked = Asked { pairs: vec!["ETH-USDT".to_owned()], span: Duration::from_secs(1) };
+        assert_eq!(recent.gather(&asked, 1).err(), Some(asked.pairs));
     }
 }
