@@ -43,8 +43,22 @@ fn each_shipped_plugin_passes_every_check() {
         let (passed, lines) = checked(&components("plugins").join(format!("{name}.wasm")), &[]);
         assert!(passed, "{name}: {lines:?}");
         let names: Vec<&str> = lines.iter().map(|(check, ..)| check.as_str()).collect();
-        let all =
-            ["contract", "imports", "description", "readings", "fuel", "time", "memory", "answer", "determinism", "state", "scaling", "mirror", "continuity", "bad books"];
+        let all = [
+            "contract",
+            "imports",
+            "description",
+            "readings",
+            "fuel",
+            "time",
+            "memory",
+            "answer",
+            "determinism",
+            "state",
+            "scaling",
+            "mirror",
+            "continuity",
+            "bad books",
+        ];
         assert_eq!(names, all, "{name}");
         assert!(of(&lines, "state").2.contains("restored: the same readings"), "{name}: {lines:?}");
     }

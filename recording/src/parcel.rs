@@ -103,7 +103,8 @@ impl<R: Read> ParcelReader<R> {
         if parcel.record(MAX_HEAD)? != HEAD {
             return Err(invalid("it begins with no head"));
         }
-        let head: ParcelHead = serde_json::from_slice(&parcel.bytes).map_err(|error| invalid(&format!("its head can't be read: {error}")))?;
+        let head: ParcelHead =
+            serde_json::from_slice(&parcel.bytes).map_err(|error| invalid(&format!("its head can't be read: {error}")))?;
         if head.version != PARCEL_VERSION {
             return Err(invalid(&format!("it has version {}, and this program reads {PARCEL_VERSION}", head.version)));
         }
@@ -185,7 +186,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn parcel(frames: &[(u64, Vec<u8>)]) -> (ParcelHead, Vec<u8>) {
-        let head = ParcelHead { version: PARCEL_VERSION, channel: "books".to_owned(), pairs: vec!["BTC-USDT".to_owned()], ..ParcelHead::default() };
+        let head = ParcelHead {
+            version: PARCEL_VERSION,
+            channel: "books".to_owned(),
+            pairs: vec!["BTC-USDT".to_owned()],
+            ..ParcelHead::default()
+        };
         let mut writer = ParcelWriter::new(Vec::new(), &head).expect("memory");
         frames.iter().for_each(|(time, bytes)| writer.frame(*time, bytes).expect("memory"));
         (head, writer.finish().expect("memory"))

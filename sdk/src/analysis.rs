@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::windows::saved;
-use crate::{Continuity, Depth, Descriptor, Instrument, Lane, Notice, Outcome, Outputs, Parameters, Plugin, Reading, Snapshot, TickGrid, depth, fields};
+use crate::{
+    Continuity, Depth, Descriptor, Instrument, Lane, Notice, Outcome, Outputs, Parameters, Plugin, Reading, Snapshot, TickGrid, depth,
+    fields,
+};
 
 /// An analysis of one instrument, made into a component by [`crate::plugin!`].
 ///

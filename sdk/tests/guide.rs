@@ -50,7 +50,10 @@ fn the_plugin_in_the_guide_is_this_one_and_keeps_the_contract() {
 
     let (_, here) = include_str!("guide.rs").split_once("// begins\n").unwrap();
     let (here, _) = here.split_once("// ends\n").unwrap();
-    assert!(include_str!("../../docs/plugins.md").contains(&format!("```rust\n{here}```")), "docs/plugins.md and sdk/tests/guide.rs differ");
+    assert!(
+        include_str!("../../docs/plugins.md").contains(&format!("```rust\n{here}```")),
+        "docs/plugins.md and sdk/tests/guide.rs differ"
+    );
 
     let instrument = synthetic::instrument(0.1);
     let mut market = synthetic::Market::new(1, synthetic::Settings::default());

@@ -79,7 +79,11 @@ async fn recent(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<
         )
     })?;
     if gathered.is_empty() {
-        return Err(ApiError::not_found("no_recent_frames", "no frames are kept", "wait for the first books; RECENT_MINUTES=0 keeps none at all"));
+        return Err(ApiError::not_found(
+            "no_recent_frames",
+            "no frames are kept",
+            "wait for the first books; RECENT_MINUTES=0 keeps none at all",
+        ));
     }
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(PIECES);
     tokio::task::spawn_blocking(move || {

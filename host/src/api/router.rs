@@ -29,7 +29,11 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src '
 /// Every route of the API. A new file of routes is merged here, and nowhere else.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::base()).merge(system::routes()).merge(pairs::routes()).merge(recent::routes()).merge(openapi::routes())
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(system::routes())
+        .merge(pairs::routes())
+        .merge(recent::routes())
+        .merge(openapi::routes())
 }
 
 /// The OpenAPI document.

@@ -51,7 +51,9 @@ fn record(pieces: Pieces, folder: &Path, limits: &Limits) -> anyhow::Result<Stat
             recorder.gap_ends(&gap.pair, to_us);
         }
     }
-    while let Some((received_us, frame)) = frames.next_frame().context("the host's answer was cut short\n  hint: ask again; what came is in the folder")? {
+    while let Some((received_us, frame)) =
+        frames.next_frame().context("the host's answer was cut short\n  hint: ask again; what came is in the folder")?
+    {
         recorder.frame_in_time(frame, received_us);
     }
     Ok(recorder.finish()?)

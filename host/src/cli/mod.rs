@@ -20,9 +20,9 @@
 pub mod arguments;
 mod child;
 mod demo;
+mod last;
 mod openapi;
 mod plugin;
-mod last;
 mod record;
 mod remote;
 mod replay;

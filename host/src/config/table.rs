@@ -125,7 +125,8 @@ pub const RECENT_MINUTES: Setting = setting(
     "How long the exchange's frames are kept in memory for `leadline record --last`; 0: not at all (0 to 240)",
 );
 /// Their bound.
-pub const RECENT_MB: Setting = setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
+pub const RECENT_MB: Setting =
+    setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
 /// The page and the API.
 pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
 /// The page's files.

@@ -10,7 +10,8 @@ pub(super) fn snapshot(tracked: &TrackedBook, frame: &BookFrame) -> Option<Strin
     let book = tracked.book();
     let mut text = String::with_capacity(256 + 48 * (book.bids().len() + book.asks().len()));
     // Writing to a string can't fail; ids and channels hold nothing that JSON would escape.
-    let _ = write!(text, r#"{{"arg":{{"channel":"{}","instId":"{}"}},"action":"snapshot","data":[{{"asks":["#, frame.channel, frame.instrument);
+    let _ =
+        write!(text, r#"{{"arg":{{"channel":"{}","instId":"{}"}},"action":"snapshot","data":[{{"asks":["#, frame.channel, frame.instrument);
     levels(&mut text, book.asks());
     text.push_str(r#"],"bids":["#);
     levels(&mut text, book.bids());

@@ -91,10 +91,10 @@ impl Recent {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let rings: Vec<_> = self.pairs().values().map(Arc::clone).collect();
-        rings.iter().map(|ring| ring.figures()).fold(Figures::default(), |all, one| Figures {
-            bytes: all.bytes + one.bytes,
-            dropped: all.dropped + one.dropped,
-        })
+        rings
+            .iter()
+            .map(|ring| ring.figures())
+            .fold(Figures::default(), |all, one| Figures { bytes: all.bytes + one.bytes, dropped: all.dropped + one.dropped })
     }
 
     fn pairs(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Ring>>> {

@@ -40,14 +40,14 @@ impl Recent {
             if !unknown.is_empty() {
                 return Err(unknown);
             }
-            pairs.values().filter(|ring| asked.pairs.is_empty() || asked.pairs.iter().any(|pair| **pair == **ring.pair())).cloned().collect()
+            pairs
+                .values()
+                .filter(|ring| asked.pairs.is_empty() || asked.pairs.iter().any(|pair| **pair == **ring.pair()))
+                .cloned()
+                .collect()
         };
-        let mut head = ParcelHead {
-            version: PARCEL_VERSION,
-            endpoint: self.endpoint.clone(),
-            channel: self.channel.clone(),
-            ..ParcelHead::default()
-        };
+        let mut head =
+            ParcelHead { version: PARCEL_VERSION, endpoint: self.endpoint.clone(), channel: self.channel.clone(), ..ParcelHead::default() };
         let mut pairs = Vec::new();
         let from_us = now_us.saturating_sub(u64::try_from(asked.span.as_micros()).unwrap_or(u64::MAX));
         for ring in rings {

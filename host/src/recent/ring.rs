@@ -174,7 +174,8 @@ impl Ring {
         while inner.closed.get(1).is_some_and(|second| second.first_us.saturating_add(span_us) < newest_us) {
             inner.closed.pop_front();
         }
-        while inner.closed.len() > 1 && inner.closed.iter().map(|block| block.bytes()).sum::<usize>() > self.limits.bytes.max(LARGEST_BLOCK) {
+        while inner.closed.len() > 1 && inner.closed.iter().map(|block| block.bytes()).sum::<usize>() > self.limits.bytes.max(LARGEST_BLOCK)
+        {
             inner.dropped += inner.closed.pop_front().map_or(0, |block| block.frames);
         }
     }
@@ -234,7 +235,10 @@ mod tests {
             for frame in books {
                 if let Verdict::Applied(applied) = tracked.apply(frame) {
                     let instrument = Arc::new(infer_from("BTC-USDT", tracked.book()));
-                    ring.changed(&Change { tracked: &tracked, applied: &applied, frame, arrival: Arrival::recorded(received_ms) }, &instrument);
+                    ring.changed(
+                        &Change { tracked: &tracked, applied: &applied, frame, arrival: Arrival::recorded(received_ms) },
+                        &instrument,
+                    );
                 }
             }
         }
@@ -279,7 +283,10 @@ mod tests {
         let (tracked, applied) = replayed(&frames);
         assert!((1200..1900).contains(&frames.len()), "{}", frames.len());
         assert_eq!(applied, frames.len(), "every frame is valid from the first one on");
-        assert_eq!((tracked.book().bids().iter().collect::<Vec<_>>(), tracked.sequence()), (kept.book().bids().iter().collect(), kept.sequence()));
+        assert_eq!(
+            (tracked.book().bids().iter().collect::<Vec<_>>(), tracked.sequence()),
+            (kept.book().bids().iter().collect(), kept.sequence())
+        );
         assert!(tracked.book().asks().iter().eq(kept.book().asks().iter()));
         assert!(frames[1..].iter().eq(all[all.len() - frames.len() + 1..].iter().map(String::as_bytes)));
         assert!(times.is_sorted());

@@ -85,8 +85,7 @@ impl Axis {
 
     /// Whole seconds, minutes, hours or days.
     fn time_ticks(&self, count: usize) -> Vec<(f64, String)> {
-        const STEPS_S: [u64; 19] =
-            [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800];
+        const STEPS_S: [u64; 19] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800];
         let rough = (self.high - self.low) / 1000.0 / count.max(1) as f64;
         let step = STEPS_S.into_iter().find(|&step| step as f64 >= rough);
         let step = step.unwrap_or_else(|| 86_400 * (rough / 86_400.0).ceil() as u64) as f64 * 1000.0;

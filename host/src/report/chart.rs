@@ -228,4 +228,3 @@ pub(super) fn axis(x: &Axis, bottom: f64, name: &str) -> Markup {
         }
     }
 }
-

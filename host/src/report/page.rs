@@ -186,8 +186,17 @@ mod tests {
             .text(text)
             .facts(Facts::default().fact(text, text))
             .table(Table::new(text, [text, "n"]).toned(Tone::Bad, [text, "-1"]))
-            .chart(Chart::over_time(text).unit(text).line(Line::new(text, points.clone())).line(Line::new("b", points).steps()).spans([span()]).mark(mark()))
-            .chart(Chart::over("recall", text, Scale::Number).logarithmic().line(Line::new("c", vec![Some((0.1, 10.0)), Some((0.9, 1000.0))])))
+            .chart(
+                Chart::over_time(text)
+                    .unit(text)
+                    .line(Line::new(text, points.clone()))
+                    .line(Line::new("b", points).steps())
+                    .spans([span()])
+                    .mark(mark()),
+            )
+            .chart(
+                Chart::over("recall", text, Scale::Number).logarithmic().line(Line::new("c", vec![Some((0.1, 10.0)), Some((0.9, 1000.0))])),
+            )
             .bands(Bands::new(text).row(text, [span()]))
             .distribution(Distribution::of_histogram(text, "µs", &histogram))
             .bars(Bars::new(text, "share", Some(1.0)).bar(text, 0.7, Tone::Good).bar("none", f64::NAN, Tone::Plain));

@@ -34,7 +34,8 @@ impl Table {
 
     fn is_number(&self, column: usize) -> bool {
         let mut texts = self.rows.iter().filter_map(|(_, cells)| cells.get(column)).filter(|text| !text.is_empty()).peekable();
-        texts.peek().is_some() && texts.all(|text| text.trim_start_matches(['-', '+', '−']).starts_with(|first: char| first.is_ascii_digit()))
+        texts.peek().is_some()
+            && texts.all(|text| text.trim_start_matches(['-', '+', '−']).starts_with(|first: char| first.is_ascii_digit()))
     }
 
     pub(super) fn render(&self) -> Markup {

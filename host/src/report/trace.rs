@@ -51,11 +51,18 @@ impl Trace {
         let place = time_ms / self.width_ms;
         match self.buckets.last_mut() {
             Some(last) if last.place == place => {
-                *last =
-                    Bucket { last_ms: time_ms, low: last.low.min(value), high: last.high.max(value), last: value, ..*last };
+                *last = Bucket { last_ms: time_ms, low: last.low.min(value), high: last.high.max(value), last: value, ..*last };
             }
             _ => {
-                self.buckets.push(Bucket { place, first_ms: time_ms, last_ms: time_ms, low: value, high: value, last: value, after_gap: false });
+                self.buckets.push(Bucket {
+                    place,
+                    first_ms: time_ms,
+                    last_ms: time_ms,
+                    low: value,
+                    high: value,
+                    last: value,
+                    after_gap: false,
+                });
                 // Values far apart in time may need it more than once; in the end all have one place.
                 while self.buckets.len() > BUCKETS {
                     self.halve();

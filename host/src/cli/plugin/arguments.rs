@@ -77,7 +77,11 @@ fn bench() -> Command {
             .about("Measure a component: time and fuel of a book, and how far they are from their limits")
             .arg(component())
             .arg(path("replay", "RECORDING", "Measure on the books of a recording instead of generated ones"))
-            .arg(path("native", "DIR", "Build this folder of a plugin in Rust natively, too, and compare time and answers on the same books"))
+            .arg(path(
+                "native",
+                "DIR",
+                "Build this folder of a plugin in Rust natively, too, and compare time and answers on the same books",
+            ))
             .arg(count("1000", "Books of each pair, at most")),
     )
 }

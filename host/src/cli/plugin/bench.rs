@@ -99,7 +99,10 @@ fn natively(out: &mut impl Write, project: &Path, plugin: &Arc<Plugin>, series: 
         )?;
     }
     if !same {
-        writeln!(out, "    hint: leadline_plugin::math has exponentials and logarithms with the same bits natively and in WebAssembly; f64's own have not")?;
+        writeln!(
+            out,
+            "    hint: leadline_plugin::math has exponentials and logarithms with the same bits natively and in WebAssembly; f64's own have not"
+        )?;
     }
     Ok(same)
 }

@@ -79,7 +79,8 @@ pub(super) fn examine(file: &Path, engine: &Engine, budget: Budget, recording: O
     match Plugin::load(engine, file, budget) {
         Ok(plugin) => {
             (report.plugin, report.version) = (Some(plugin.name.to_string()), Some(plugin.version.to_string()));
-            checks.all(plugin, &series);
+            let one_nan = Plugin::load(&Engine::with_one_nan()?, file, budget)?;
+            checks.all(plugin, &one_nan, &series);
         }
         // Nothing is known about a file that can't be read.
         Err(error @ (PluginError::Read { .. } | PluginError::Engine(_))) => return Err(error.into()),
@@ -162,7 +163,7 @@ impl Checks {
         self.failed(check, detail, hint);
     }
 
-    fn all(&mut self, plugin: Plugin, series: &[Series]) {
+    fn all(&mut self, plugin: Plugin, one_nan: &Plugin, series: &[Series]) {
         self.ok("contract", "exports leadline:plugin/analysis@1.0.0");
         self.ok("imports", "nothing but the host's log");
         self.description(&plugin);
@@ -180,7 +181,7 @@ impl Checks {
         }
         if let Some(first) = series.first().filter(|_| sound) {
             self.sizes(&mut plugin, first);
-            if let Some(plain) = self.determinism(&plugin, first) {
+            if let Some(plain) = self.determinism(&plugin, one_nan, first) {
                 self.state(&plugin, first, &plain);
             }
             for Shown { property, detail, hint } in properties::all(&plugin, first) {
@@ -305,12 +306,24 @@ impl Checks {
     }
 
     /// The answers of a run, when two runs agree.
-    fn determinism(&mut self, plugin: &Plugin, series: &Series) -> Option<Script> {
+    fn determinism(&mut self, plugin: &Plugin, one_nan: &Plugin, series: &Series) -> Option<Script> {
         let hint = "no order of a hash table, no address, no state shared between instances may reach a reading";
         match (trial::script(plugin, series, None), trial::script(plugin, series, None)) {
             (Ok(one), Ok(other)) => match first_difference(&one.answers, &other.answers) {
                 None => {
-                    self.ok("determinism", format!("{} books twice, in two instances: the same bit for bit", one.answers.len()));
+                    let books = one.answers.len();
+                    match trial::script(one_nan, series, None) {
+                        Ok(other) if other.answers == one.answers && other.saved == one.saved => self.ok(
+                            "determinism",
+                            format!("{books} books twice, in two instances: the same bit for bit; and with the NaN of other processors, the state too"),
+                        ),
+                        Ok(_) => self.failed(
+                            "determinism",
+                            "answers or the saved state depend on the bits of a NaN, which differ between processors",
+                            "keep f64::NAN or no value where nothing can be computed, instead of what 0/0 gives; order by partial_cmp",
+                        ),
+                        Err(why) => self.failed("determinism", why, hint),
+                    }
                     return Some(one);
                 }
                 Some(place) => self.failed("determinism", format!("two instances differ on book {place}"), hint),

@@ -74,7 +74,9 @@ pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
     cargo.args(["build", "--quiet"]).args((!dev).then_some("--release")).current_dir(&folder).env("CARGO_TARGET_DIR", &target);
     let built = cargo.status().context("run cargo")?;
     if !built.success() {
-        bail!("{name} doesn't build natively\n  hint: it ends with leadline_plugin::plugin!(...) or export!(...), of the SDK of this checkout");
+        bail!(
+            "{name} doesn't build natively\n  hint: it ends with leadline_plugin::plugin!(...) or export!(...), of the SDK of this checkout"
+        );
     }
     Ok(target.join(if dev { "debug" } else { "release" }).join(format!("{name}_native")))
 }

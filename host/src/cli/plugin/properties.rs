@@ -46,11 +46,8 @@ fn scaling(plugin: &Arc<Plugin>, series: &Series, books: &[Book], plain: &[Readi
     let mut instrument = Instrument::clone(&series.instrument);
     let doubled = Decimal::from_parts(instrument.tick_size.mantissa() * 2, instrument.tick_size.scale());
     instrument.tick_size = doubled.unwrap_or(instrument.tick_size);
-    let prices = trial::readings(
-        plugin,
-        &Arc::new(instrument),
-        &changed(books, |side| side.prices.iter_mut().for_each(|price| *price *= 2.0)),
-    );
+    let prices =
+        trial::readings(plugin, &Arc::new(instrument), &changed(books, |side| side.prices.iter_mut().for_each(|price| *price *= 2.0)));
     for (what, readings) in [("sizes", &sizes), ("prices", &prices)] {
         let differs = first(plugin, plain, readings, free, |one, other| near(one, other, ROUNDING));
         if let Some((book, output, one, other)) = differs {
@@ -93,7 +90,9 @@ fn continuity(plugin: &Arc<Plugin>, series: &Series, books: &[Book], plain: &[Re
     let nudged =
         trial::readings(plugin, &series.instrument, &changed(books, |side| side.sizes.iter_mut().for_each(|size| *size *= 1.0 + NUDGE)));
     match first(plugin, plain, &nudged, |kind| kind != OutputKind::Other, |one, other| near(one, other, JUMP)) {
-        None => Shown { property, detail: "with all sizes changed by a billionth: no number jumps, no state changes".to_owned(), hint: None },
+        None => {
+            Shown { property, detail: "with all sizes changed by a billionth: no number jumps, no state changes".to_owned(), hint: None }
+        }
         Some((book, output, one, other)) => Shown {
             property,
             detail: format!("with all sizes changed by a billionth `{output}` jumps on book {book}: {one} became {other}"),

@@ -34,6 +34,8 @@ pub(super) struct Script {
     pub(super) answers: Vec<String>,
     /// What a handed-over state said, where one was.
     pub(super) state: Handed,
+    /// The state at the end, where one is kept.
+    pub(super) saved: Option<Vec<u8>>,
 }
 
 /// What became of a state in the middle.
@@ -75,7 +77,8 @@ pub(super) fn script(plugin: &Plugin, series: &Series, swap_at: Option<usize>) -
         let answer = answer.map_err(|fault| format!("book {}: {fault}", place + 1))?;
         answers.push(format!("{answer:?}"));
     }
-    Ok(Script { answers, state })
+    let saved = instance.save().map_err(|why| format!("save at the end: {why}"))?;
+    Ok(Script { answers, state, saved })
 }
 
 /// What [`leadline_plugin::native::fingerprint`] says of the same reading made natively.

@@ -61,7 +61,8 @@ fn is_source(folder: &Path, path: &Path) -> bool {
     let Ok(inside) = path.strip_prefix(folder) else { return false };
     let mut parts = inside.components().map(|part| part.as_os_str().to_string_lossy());
     let built = |part: &str| matches!(part, "target" | "__pycache__" | "Cargo.lock") || part.starts_with('.') || part.ends_with('~');
-    !parts.any(|part| built(&part)) && path.extension().is_some_and(|kind| ["rs", "toml", "py", "wit", "json"].iter().any(|known| kind == *known))
+    !parts.any(|part| built(&part))
+        && path.extension().is_some_and(|kind| ["rs", "toml", "py", "wit", "json"].iter().any(|known| kind == *known))
 }
 
 /// Waits for a save and for the quiet after it; whether there may be another.
@@ -144,7 +145,8 @@ mod tests {
         let folder = Path::new("/work/my_spread");
         let source = |path: &str| is_source(folder, &folder.join(path));
         assert!(["src/lib.rs", "Cargo.toml", "my_tilt.py", "src/deep/er.rs"].into_iter().all(source));
-        let built = ["target/debug/build.rs", "my_spread.wasm", ".git/index", "Cargo.lock", "__pycache__/a.py", "src/.lib.rs.swp", "src/lib.rs~"];
+        let built =
+            ["target/debug/build.rs", "my_spread.wasm", ".git/index", "Cargo.lock", "__pycache__/a.py", "src/.lib.rs.swp", "src/lib.rs~"];
         assert!(!built.into_iter().any(source));
         assert!(!is_source(folder, Path::new("/work/other/src/lib.rs")));
     }

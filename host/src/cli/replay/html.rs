@@ -112,7 +112,8 @@ impl Collected {
                 .fact("Notices", self.notices_in_all.to_string()),
         );
         if self.left_out > 0 {
-            overview = overview.text(format!("{MAX_PAIRS} pairs are drawn; {} readings of others are counted in the costs alone.", self.left_out));
+            overview =
+                overview.text(format!("{MAX_PAIRS} pairs are drawn; {} readings of others are counted in the costs alone.", self.left_out));
         }
         for note in &replay.notes {
             overview = overview.text(note.clone());
@@ -158,8 +159,7 @@ impl Collected {
         }
         let mut table = Table::new(title, ["severity", "time", "pair", "plugin", "code", "message"]);
         for told in &self.notices {
-            let cells =
-                [told.severity, &utc(told.time_ms as f64), &told.pair, &told.plugin, &told.code, &told.message].map(str::to_owned);
+            let cells = [told.severity, &utc(told.time_ms as f64), &told.pair, &told.plugin, &told.code, &told.message].map(str::to_owned);
             table = table.toned(Tone::of(told.severity), cells);
         }
         table
