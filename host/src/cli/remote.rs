@@ -54,6 +54,8 @@ impl Remote {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             bail!("--host: `{base}` is no address\n  hint: such as http://127.0.0.1:8710");
         }
+        // Once a process; a second try changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // The host is named by its operator: no proxy stands between.
         let client = Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).no_proxy().build().context("make an HTTP client")?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), token: variable(TOKEN_VARIABLE), client })

@@ -219,6 +219,9 @@ mod tests {
     use leadline_recording::ParcelReader;
     use leadline_simulator::{Generated, Rate, frames};
 
+    /// Later than all of them, as far as anybody asks back.
+    const END_US: u64 = (1_800_000_000_000 + 24 * 3_600_000) * 1000;
+
     /// Frames of one generated pair, ten a second of exchange time, fed to a ring as a feed does; the book at the end.
     fn fed(recent: &Recent, count: usize, lost: std::ops::Range<usize>) -> (Vec<String>, TrackedBook) {
         let options = Generated { pairs: 1, rate: Rate::PerSecond(10.0), start_ms: Some(1_800_000_000_000), ..Generated::default() };
@@ -300,7 +303,7 @@ mod tests {
         let recent = recent(60, 64 << 20);
         let (_, kept) = fed(&recent, 1500, 700..710);
         assert!(!kept.is_valid(), "the generated market sends no second snapshot");
-        let (_, frames) = taken(&recent, 24 * 3600, u64::MAX / 2);
+        let (_, frames) = taken(&recent, 24 * 3600, END_US);
         assert_eq!(frames.len(), 1490);
         assert_eq!(replayed(&frames).1, 700);
     }
@@ -309,7 +312,7 @@ mod tests {
     fn time_and_bytes_bound_what_is_kept_and_what_goes_early_is_counted() {
         let short = recent(2, 64 << 20);
         fed(&short, 6000, 0..0);
-        let (times, _) = taken(&short, 24 * 3600, u64::MAX / 2);
+        let (times, _) = taken(&short, 24 * 3600, END_US);
         let kept_s = (times[times.len() - 1] - times[0]) / 1_000_000;
         assert!((120..260).contains(&kept_s) && short.figures().dropped == 0, "{kept_s}");
         let small = recent(240, 0);

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::axis::{Axis, Scale, lasting, utc};
-use super::chart::{LEFT, RIGHT, WIDTH, time_axis};
+use super::chart::{RIGHT, WIDTH, time_axis};
 
 /// What a colour says, beside the word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct Bands {
 const ROW: f64 = 18.0;
 const STEP: f64 = 24.0;
 const BOTTOM: f64 = 20.0;
+/// Room for the names of the rows, which are longer than numbers.
+const LEFT: f64 = 170.0;
 /// Narrower than this, a word isn't written into its span.
 const LETTER: f64 = 7.0;
 
@@ -107,7 +109,7 @@ impl Bands {
                     @for (place, (name, spans)) in self.rows.iter().enumerate() {
                         @let top = STEP * place as f64 + 2.0;
                         text.tick x=(LEFT - 8.0) y=(top + ROW - 5.0) text-anchor="end" { (name) }
-                        @for span in spans {
+                        @for span in spans.iter().filter(|span| !span.word.is_empty()) {
                             @let (left, right) = (x.at(span.from), x.at(span.to));
                             // A moment is seen, too.
                             @let width = (right - left).max(1.0);
@@ -120,7 +122,7 @@ impl Bands {
                             }
                         }
                     }
-                    (time_axis(&x, height - BOTTOM, from))
+                    (time_axis(&x, height - BOTTOM, from, LEFT))
                 }
             }
         }

@@ -28,7 +28,7 @@ impl Distribution {
         Self { title: title.into(), unit: unit.into(), scale, buckets, marks: Vec::new() }
     }
 
-    /// Of a recorded histogram, in buckets of equal width on a logarithmic scale, with its median, 99th percentile and longest marked.
+    /// Of a recorded histogram, in buckets of equal width on a logarithmic scale, with its median, 99th percentile and largest value marked.
     #[must_use]
     pub fn of_histogram(title: impl Into<String>, unit: impl Into<String>, histogram: &hdrhistogram::Histogram<u64>) -> Self {
         /// Buckets for a factor of ten.
@@ -48,7 +48,7 @@ impl Distribution {
             for (name, value, tone) in [
                 ("median", histogram.value_at_quantile(0.5), Tone::Good),
                 ("99th percentile", histogram.value_at_quantile(0.99), Tone::Warning),
-                ("longest", histogram.max(), Tone::Bad),
+                ("largest", histogram.max(), Tone::Bad),
             ] {
                 all = all.mark(Mark { at: value as f64, text: format!("{name} {}", short(value as f64)), tone });
             }
@@ -94,7 +94,7 @@ impl Distribution {
                             path d=(format!("M{} {TOP}V{}", px(x.at(mark.at)), HEIGHT - BOTTOM)) {}
                         }
                     }
-                    (axis(&x, HEIGHT - BOTTOM, &self.unit))
+                    (axis(&x, HEIGHT - BOTTOM, &self.unit, LEFT))
                 }
             }
         }

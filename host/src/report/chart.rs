@@ -12,7 +12,7 @@ pub type Point = Option<(f64, f64)>;
 
 pub(super) const WIDTH: f64 = 900.0;
 pub(super) const LEFT: f64 = 76.0;
-pub(super) const RIGHT: f64 = 12.0;
+pub(super) const RIGHT: f64 = 30.0;
 const HEIGHT: f64 = 190.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
@@ -201,9 +201,9 @@ impl Chart {
                         path.(format!("line s{}", number % 5)) d=(line.path(&x, &y)) { title { (line.name) } }
                     }
                     @if self.across == Scale::Time {
-                        (time_axis(&x, HEIGHT - BOTTOM, left))
+                        (time_axis(&x, HEIGHT - BOTTOM, left, LEFT))
                     } @else {
-                        (axis(&x, HEIGHT - BOTTOM, &self.across_name))
+                        (axis(&x, HEIGHT - BOTTOM, &self.across_name, LEFT))
                     }
                 }
             }
@@ -212,15 +212,15 @@ impl Chart {
 }
 
 /// A time axis below `bottom`, with the day at its left.
-pub(super) fn time_axis(x: &Axis, bottom: f64, from: f64) -> Markup {
-    axis(x, bottom, utc(from).split(' ').next().unwrap_or_default())
+pub(super) fn time_axis(x: &Axis, bottom: f64, from: f64, left: f64) -> Markup {
+    axis(x, bottom, utc(from).split(' ').next().unwrap_or_default(), left)
 }
 
 /// An axis below `bottom`, with its name at the left.
-pub(super) fn axis(x: &Axis, bottom: f64, name: &str) -> Markup {
+pub(super) fn axis(x: &Axis, bottom: f64, name: &str, left: f64) -> Markup {
     html! {
-        path.axis d=(format!("M{LEFT} {bottom}H{}", WIDTH - RIGHT)) {}
-        text.tick x=(LEFT - 8.0) y=(bottom + 16.0) text-anchor="end" { (name) }
+        path.axis d=(format!("M{left} {bottom}H{}", WIDTH - RIGHT)) {}
+        text.tick x=(left - 8.0) y=(bottom + 16.0) text-anchor="end" { (name) }
         @for (value, label) in x.ticks(8) {
             @let at = px(x.at(value));
             path.axis d=(format!("M{at} {bottom}v4")) {}

@@ -66,7 +66,7 @@ impl Report {
                         @if !self.about.is_empty() { p { (self.about) } }
                         (self.facts.render())
                         @if self.sections.len() > 1 {
-                            nav { @for (place, section) in self.sections.iter().enumerate() { a href=(format!("#s{place}")) { (section.title) } } }
+                            nav { @for (place, section) in self.sections.iter().enumerate().filter(|(_, section)| section.listed) { a href=(format!("#s{place}")) { (section.title) } } }
                         }
                     }
                     main { @for (place, section) in self.sections.iter().enumerate() { (section.render(place)) } }
@@ -82,6 +82,8 @@ impl Report {
 #[derive(Clone, Debug)]
 pub struct Section {
     title: String,
+    /// Listed at the top.
+    listed: bool,
     blocks: Vec<Block>,
 }
 
@@ -100,7 +102,14 @@ impl Section {
     /// An empty one.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), blocks: Vec::new() }
+        Self { title: title.into(), listed: true, blocks: Vec::new() }
+    }
+
+    /// Belongs to the section before it, and isn't listed at the top.
+    #[must_use]
+    pub fn unlisted(mut self) -> Self {
+        self.listed = false;
+        self
     }
 
     fn block(mut self, block: Block) -> Self {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::bands::Tone;
 
-/// Rows of texts below a head. A column whose texts all begin with a digit or a sign stands to the right.
+/// Rows of texts below a head. A column of numbers stands to the right.
 #[derive(Clone, Debug)]
 pub struct Table {
     title: String,
@@ -34,8 +34,7 @@ impl Table {
 
     fn is_number(&self, column: usize) -> bool {
         let mut texts = self.rows.iter().filter_map(|(_, cells)| cells.get(column)).filter(|text| !text.is_empty()).peekable();
-        texts.peek().is_some()
-            && texts.all(|text| text.trim_start_matches(['-', '+', '−']).starts_with(|first: char| first.is_ascii_digit()))
+        texts.peek().is_some() && texts.all(|text| text.trim_end_matches(['k', 'M', 'G', 'T', '%', ' ']).parse::<f64>().is_ok())
     }
 
     pub(super) fn render(&self) -> Markup {

@@ -236,7 +236,7 @@ mod tests {
         for second in 10..10_000 {
             states.push(second * 1000, if second % 2 == 0 { "a" } else { "b" }, Tone::Plain);
         }
-        assert!(states.spans().len() == SPANS && states.dropped() > 5000);
+        assert!(states.spans().len() == SPANS && states.dropped() > 2000);
     }
 
     proptest! {

@@ -294,7 +294,7 @@ impl PluginTraces {
                 output.summary.clone(),
             ]);
         }
-        section.table(table)
+        section.table(table).unlisted()
     }
 }
 
