@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit openapi fuzz soak bench bench-peers fmt clean
+.PHONY: help setup build plugins web run test e2e audit openapi api-fuzz fuzz soak bench bench-peers fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ audit: ## licences, sources and known vulnerabilities of the dependencies
 
 openapi: ## the API's description from its routes, in docs/openapi.json
 	@cargo run $(LEADLINE_CARGO_FLAGS) --quiet -p leadline -- openapi > docs/openapi.json
+
+api-fuzz: plugins ## the API against a tester that knows its OpenAPI document alone
+	@scripts/api-fuzz.sh
 
 fuzz: ## a million mutated frames through decoder and book (LEADLINE_FUZZ_FRAMES says how many)
 	@LEADLINE_FUZZ_FRAMES=$${LEADLINE_FUZZ_FRAMES:-1000000} cargo test $(LEADLINE_CARGO_FLAGS) --release -p leadline-market --test mutated -- --nocapture

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
+use crate::api::source::Live;
 use crate::clock;
 use crate::config::Settings;
 use crate::lanes::Producer;
@@ -163,8 +164,8 @@ impl Host {
         };
         let desks = crew.memory.clone();
         let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
-        let pairs_key = settings.pairs.key.clone();
-        let parts = Parts { monitor: Arc::clone(&monitor), desks, feed, link: link()?, pairs_key, recent };
+        let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
+        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone() };
         Ok(Some(Self {
             addr,
             plugins: Watch::start(keeper, SWEEP)?,

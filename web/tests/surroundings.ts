@@ -1,11 +1,15 @@
 // A clock, timers and sockets that a test moves by hand: nothing here waits.
 
-import type { Surroundings } from "../src/data/connection";
+import type { Surroundings } from "../src/api/stream";
 
 export class FakeSocket {
   onmessage: ((event: { data: unknown }) => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event?: { code: number; reason: string }) => void) | null = null;
   closed = false;
+  readonly sent: { op: string; topics?: string[] }[] = [];
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as { op: string });
+  }
   close(): void {
     this.closed = true;
   }
@@ -16,6 +20,7 @@ export class FakeSurroundings implements Surroundings {
   private clock = 1_000_000;
   private timers: { handle: number; at: number; action: () => void }[] = [];
   private handles = 0;
+  private sequences = new Map<string, number>();
 
   open(): WebSocket {
     const socket = new FakeSocket();
@@ -42,8 +47,23 @@ export class FakeSurroundings implements Surroundings {
     if (socket === undefined) throw new Error("no socket was opened");
     return socket;
   }
+  /** What the host says, word for word. */
+  say(message: unknown): void {
+    this.newest.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
+  }
+  welcome(): void {
+    this.say({ type: "welcome", run: "1", version: "0", heartbeat_ms: 2_000, topics_max: 64 });
+  }
+  /** News of a topic, with the next sequence number; `change`: it follows the one before. */
+  news(topic: string, data: unknown, change = false): void {
+    const before = this.sequences.get(topic) ?? 0;
+    this.sequences.set(topic, before + 1);
+    this.say({ type: "news", topic, sequence: before + 1, ...(change ? { follows: before } : {}), time: "2026-11-25T12:00:00.000Z", data });
+  }
+  /** The whole state, on a connection that has begun. */
   push(document: unknown): void {
-    this.newest.onmessage?.({ data: typeof document === "string" ? document : JSON.stringify(document) });
+    if (this.newest.sent.length === 0) this.welcome();
+    this.news("state", document);
   }
   /** Moves the clock, running each timer at its own time. */
   pass(ms: number): void {

@@ -54,5 +54,5 @@ pub(crate) use instance::RawReading;
 pub use keeper::{Keeper, Probation, Told, Watch};
 pub use limits::Budget;
 pub use ownership::SHARED_FIELDS;
-pub use reading::{Notice, Outcome, Reading};
+pub use reading::{Notice, Outcome, Reading, Reason};
 pub use sheet::Sheet;

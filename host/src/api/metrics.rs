@@ -12,6 +12,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::own_metrics::Own;
+use super::source::Live;
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::monitor::counters::Counter;
 use crate::monitor::figures::Report;
@@ -27,11 +29,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics of a host.
+    /// Metrics of a host, where there is one in this process, and of its API.
     #[must_use]
-    pub fn new(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>) -> Self {
+    pub fn new(live: Option<&Live>, own: Own) -> Self {
         let mut registry = Registry::with_prefix("leadline");
-        registry.register_collector(Box::new(Host { monitor, desks }));
+        if let Some(Live { monitor, desks, .. }) = live {
+            registry.register_collector(Box::new(Host { monitor: Arc::clone(monitor), desks: desks.clone() }));
+        }
+        registry.register_collector(Box::new(own));
         Self { registry }
     }
 
@@ -69,15 +74,15 @@ impl Collector for Host {
 }
 
 /// Label names and values of one sample.
-type Labels<'a> = Vec<(&'static str, &'a str)>;
+pub(super) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 /// The answer under way: one family after the other.
-struct Sheet<'a> {
-    encoder: DescriptorEncoder<'a>,
+pub(super) struct Sheet<'a> {
+    pub(super) encoder: DescriptorEncoder<'a>,
 }
 
 impl Sheet<'_> {
-    fn counter<'l>(
+    pub(super) fn counter<'l>(
         &mut self,
         name: &str,
         help: &str,
@@ -113,7 +118,7 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    fn one(&mut self, name: &str, help: &str, unit: Option<Unit>, value: Option<f64>) -> fmt::Result {
+    pub(super) fn one(&mut self, name: &str, help: &str, unit: Option<Unit>, value: Option<f64>) -> fmt::Result {
         self.gauge(name, help, unit, value.map(|value| (Labels::new(), value)))
     }
 }

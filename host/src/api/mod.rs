@@ -7,6 +7,7 @@
 //! # Layout
 //!
 //! - [`server`]: the port: taken first, served until the host stops.
+//! - [`listener`]: connections: so many at once, and none that says nothing for long.
 //! - [`app`]: what the routes need.
 //! - [`router`]: all routes in one place, with what stands before each of them.
 //! - [`security`]: who may do what.
@@ -14,22 +15,37 @@
 //! - [`extract`]: what a request brings, read into types.
 //! - [`openapi`]: the OpenAPI document, completed and served.
 //! - [`page`]: the same as a page without scripts.
+//! - [`source`]: where live values come from: this host's memory, or Redis.
+//! - [`bells`]: which pairs have something new in Redis.
+//! - [`stored`]: what hosts have written into Redis.
+//! - [`views`]: what is shown of feeds and readings, in one shape from either.
 //! - [`document`]: the state of the host as one JSON document.
+//! - [`stream`]: the live WebSocket.
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
+//! - [`own_metrics`]: what the API knows of itself.
 //! - [`pairs`]: routes of the wanted pairs.
 //! - [`recent`]: the frames of the last minutes, for `leadline record --last`.
+//! - [`books`]: routes of feeds, books and readings.
 //! - [`system`]: routes about the host itself.
 
 pub mod app;
+pub mod bells;
+mod books;
 pub mod document;
 pub mod error;
 pub mod extract;
+mod listener;
 pub mod metrics;
 mod openapi;
+pub mod own_metrics;
 mod page;
 mod pairs;
 mod recent;
 pub mod router;
 pub mod security;
 pub mod server;
+pub mod source;
+pub mod stored;
+pub mod stream;
 mod system;
+pub mod views;

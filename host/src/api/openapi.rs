@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::{ErrorBody, ErrorDetail};
 use super::security::{Role, rules};
+use super::stream::protocol;
 
 /// What stands over all routes.
 #[derive(utoipa::OpenApi)]
@@ -24,9 +25,10 @@ use super::security::{Role, rules};
                        Errors of all routes have one form: `ErrorBody`.",
         license(name = "MIT OR Apache-2.0")
     ),
-    components(schemas(ErrorBody, ErrorDetail)),
+    components(schemas(ErrorBody, ErrorDetail, protocol::Request, protocol::Message)),
     tags(
-        (name = "pairs", description = "Which pairs are analysed"),
+        (name = "pairs", description = "Which pairs are analysed, how their feeds stand, and their books"),
+        (name = "readings", description = "What the plugins found last"),
         (name = "stream", description = "Live values over one WebSocket"),
         (name = "system", description = "How the host is doing"),
         (name = "documentation", description = "This document")

@@ -1,7 +1,7 @@
 //! The wanted pairs: the same Redis Set that `redis-cli SADD` and `SREM` change.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use leadline_market::valid_id;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::app::App;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path};
 use super::security::audit::What;
-use crate::pairs::wanted;
+use super::system::fresh;
 
 /// Members that the API lets the Set have: beyond, somebody fills it by mistake.
 const MOST: usize = 1000;
@@ -56,11 +56,9 @@ pub(super) struct PairChange {
 /// The wanted pairs.
 #[utoipa::path(get, path = "/api/v1/pairs", tag = "pairs", responses((status = 200, description = "The Set of wanted pairs", body = Pairs)))]
 async fn list(State(app): State<App>) -> Result<Response, ApiError> {
-    let mut pairs = wanted::read(&app.link, &app.pairs_key).await?.members;
-    pairs.sort();
-    let not_run = app.monitor.not_run();
-    let body = Pairs { pairs, left_out: not_run.left_out, refused: not_run.refused };
-    Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response())
+    let pairs = app.stored.members().await?;
+    let not_run = app.source.not_run().await?;
+    Ok(fresh(Pairs { pairs, left_out: not_run.left_out, refused: not_run.refused }))
 }
 
 /// Adds a pair. Adding one that is there changes nothing and is no error.
@@ -78,12 +76,13 @@ async fn list(State(app): State<App>) -> Result<Response, ApiError> {
 )]
 async fn add(State(app): State<App>, Json(pair): Json<NewPair>) -> Result<Response, ApiError> {
     let instrument_id = checked(pair.instrument_id)?;
+    let key = app.stored.pairs_key();
     let (there, members): (bool, usize) =
-        app.link.run(redis::pipe().cmd("SISMEMBER").arg(&*app.pairs_key).arg(&instrument_id).cmd("SCARD").arg(&*app.pairs_key)).await?;
+        app.stored.link().run(redis::pipe().cmd("SISMEMBER").arg(key).arg(&instrument_id).cmd("SCARD").arg(key)).await?;
     if !there && members >= MOST {
         return Err(ApiError::conflict("too_many_pairs", format!("{members} pairs are wanted already"), "take some away first"));
     }
-    let (added,): (bool,) = app.link.run(redis::pipe().cmd("SADD").arg(&*app.pairs_key).arg(&instrument_id)).await?;
+    let (added,): (bool,) = app.stored.link().run(redis::pipe().cmd("SADD").arg(key).arg(&instrument_id)).await?;
     let status = if added { StatusCode::CREATED } else { StatusCode::OK };
     Ok(changed(status, PairChange { instrument_id, wanted: true, changed: added }))
 }
@@ -99,7 +98,7 @@ async fn add(State(app): State<App>, Json(pair): Json<NewPair>) -> Result<Respon
 )]
 async fn remove(State(app): State<App>, Path(instrument_id): Path<String>) -> Result<Response, ApiError> {
     let instrument_id = checked(instrument_id)?;
-    let (removed,): (bool,) = app.link.run(redis::pipe().cmd("SREM").arg(&*app.pairs_key).arg(&instrument_id)).await?;
+    let (removed,): (bool,) = app.stored.link().run(redis::pipe().cmd("SREM").arg(app.stored.pairs_key()).arg(&instrument_id)).await?;
     Ok(changed(StatusCode::OK, PairChange { instrument_id, wanted: false, changed: removed }))
 }
 

@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{Html, IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::services::ServeDir;
+use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,7 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::app::{App, Description};
 use super::error::ApiError;
 use super::security::{Gate, guard};
-use super::{openapi, page, pairs, recent, system};
+use super::stream::client;
+use super::{books, openapi, page, pairs, recent, system};
 
 /// What a page of ours may load: its own files and its own stream, nothing else.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
@@ -32,7 +33,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(system::routes())
         .merge(pairs::routes())
+        .merge(books::routes())
         .merge(recent::routes())
+        .merge(client::routes())
         .merge(openapi::routes())
 }
 
@@ -54,16 +57,19 @@ pub fn serve(app: App, gate: &Arc<Gate>, origins: &[String], web_dir: &Path) -> 
     let (routes, _) = routes().split_for_parts();
     let routes = routes.with_state(app).method_not_allowed_fallback(no_method).route("/api/{*path}", axum::routing::any(no_route));
     let routes = if web_dir.join("index.html").is_file() {
-        routes.fallback_service(ServeDir::new(web_dir))
+        routes.fallback_service(page_files(web_dir))
     } else {
         tracing::warn!(dir = %web_dir.display(), "the page is not built\nhint: `make web` builds it, API_WEB_DIR names its folder");
         routes.fallback(no_page)
     };
+    let routes =
+        routes.layer(CatchPanicLayer::custom(panicked)).layer(axum::middleware::from_fn_with_state(Arc::clone(gate), guard::guard));
+    let routes = match cross_origin(origins) {
+        Some(layer) => routes.layer(layer),
+        None => routes,
+    };
     let header = |name: HeaderName, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(gate), guard::guard))
-        .layer(cross_origin(origins))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::X_FRAME_OPTIONS, "DENY"))
@@ -73,17 +79,35 @@ pub fn serve(app: App, gate: &Arc<Gate>, origins: &[String], web_dir: &Path) -> 
         .layer(header(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"))
 }
 
-/// Lets the pages of `API_ORIGINS` read the answers; without any, no header says so.
-fn cross_origin(origins: &[String]) -> CorsLayer {
+/// The page's files, packed where the build packed them. An address that is none of them is one of the page's own; but a name under
+/// assets/, which holds a digest of what it names, must not become the page when it is missing.
+fn page_files(web_dir: &Path) -> Router {
+    let files = |dir: &Path| ServeDir::new(dir).precompressed_br().precompressed_gzip();
+    let assets = Router::new().fallback_service(files(&web_dir.join("assets"))).layer(axum::middleware::map_response(lasting));
+    let page = files(web_dir).fallback(ServeFile::new(web_dir.join("index.html")));
+    let asked_anew = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Router::new().nest("/assets", assets).fallback_service(page).layer(asked_anew)
+}
+
+async fn lasting(mut response: Response) -> Response {
+    if response.status().is_success() {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    }
+    response
+}
+
+/// Lets the pages of `API_ORIGINS` read the answers; none: there are no such pages.
+fn cross_origin(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     if origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .expose_headers([header::ETAG, header::RETRY_AFTER]);
+    Some(layer)
 }
 
 async fn no_method(request: Request) -> ApiError {

@@ -4,13 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Parts};
+use super::listener::{Bounded, Peer};
 use super::metrics::Metrics;
+use super::own_metrics::Own;
+use super::router;
 use super::security::{Audit, Gate, TokenError, Tokens, rules::Rules};
-use super::{router, system};
+use super::source::Source;
+use super::stored::Stored;
+use super::stream::{Hub, producer};
+use crate::clock;
 use crate::config::settings;
 
 /// A server that listens already.
@@ -92,30 +97,39 @@ impl Server {
 
     /// Serves until `stop`.
     pub async fn run(self, parts: Parts, stop: CancellationToken) {
-        let (sender, stream) = watch::channel(Arc::from("{}"));
-        let metrics = Arc::new(Metrics::new(Arc::clone(&parts.monitor), parts.desks.clone()));
+        let link = Arc::new(parts.link);
+        let stored = Stored::new(link, &parts.pairs_key);
+        let hub = Hub::new(run_id());
+        let own = Own { hub: Arc::clone(&hub), audit: Arc::clone(self.gate.audit()) };
+        let metrics = Arc::new(Metrics::new(parts.live.as_ref(), own));
+        let source = Arc::new(Source::new(stored.clone(), parts.live));
         let app = App {
-            monitor: parts.monitor,
-            desks: parts.desks,
+            source: Arc::clone(&source),
+            stored,
+            hub: Arc::clone(&hub),
+            tokens: Arc::clone(self.gate.tokens()),
             metrics,
-            feed: parts.feed.into(),
-            link: Arc::new(parts.link),
-            pairs_key: parts.pairs_key.into(),
-            recent: parts.recent,
-            stream,
-            watchers: Arc::default(),
-            stop: stop.clone(),
             description: Arc::new(router::description()),
+            stop: stop.clone(),
         };
-        let ticker = tokio::spawn(system::tick(app.clone(), sender));
+        let listening = tokio::spawn(Arc::clone(&source).listen(stop.clone()));
+        let producer = tokio::spawn(producer::run(hub, source, stop.clone()));
         let following = tokio::spawn(Arc::clone(&self.gate).follow_tokens(self.settings.clone(), stop.clone()));
         let routes = router::serve(app, &self.gate, &self.settings.origins, &self.settings.web_dir);
-        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let service = routes.into_make_service_with_connect_info::<Peer>();
         let stopped = stop.clone();
-        if let Err(error) = axum::serve(self.listener, service).with_graceful_shutdown(async move { stopped.cancelled().await }).await {
+        if let Err(error) =
+            axum::serve(Bounded::new(self.listener), service).with_graceful_shutdown(async move { stopped.cancelled().await }).await
+        {
             tracing::error!("the page is no longer served: {error}");
         }
-        let _ = ticker.await;
+        let _ = producer.await;
+        let _ = listening.await;
         let _ = following.await;
     }
+}
+
+/// What tells this run of the program from others: its start in milliseconds, and its process.
+fn run_id() -> String {
+    format!("{:x}-{:x}", clock::unix_ms(), std::process::id())
 }

@@ -22,6 +22,14 @@ pub fn command() -> Command {
         .subcommand(
             with_settings(Command::new("run"))
                 .about("Run the host on live OKX, with the Redis that REDIS_ADDR names")
+                .arg(
+                    Arg::new("role")
+                        .long("role")
+                        .value_name("ROLE")
+                        .default_value("host")
+                        .value_parser(PossibleValuesParser::new(["host", "api"]))
+                        .help("host: feeds, analyses, API; api: API and page alone, from what hosts write into Redis; as many as wanted"),
+                )
                 .after_help(
                     "Every setting can be given as a flag, as an environment variable of the name shown, or as a line NAME=value of --config; \
                      the first of these wins.\nPairs: redis-cli SADD config:trading_pairs BTC-USDT",

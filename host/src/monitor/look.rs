@@ -32,9 +32,10 @@ impl Look {
         self.levels.load(Ordering::Relaxed)
     }
 
-    /// Somebody looks at so many levels a side; 0: nobody does any more, and the copy is let go.
+    /// Somebody looks at so many levels a side; 0: nobody does any more. A copy with fewer levels, or for nobody, is let go.
     pub fn ask(&self, levels: usize) {
-        if self.levels.swap(levels, Ordering::Relaxed) != levels && levels == 0 {
+        let before = self.levels.swap(levels, Ordering::Relaxed);
+        if levels == 0 || levels > before {
             *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }

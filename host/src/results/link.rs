@@ -135,6 +135,23 @@ impl Link {
         }
     }
 
+    /// The messages of all publish/subscribe channels whose names match a pattern; as [`Link::subscribe`].
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn subscribe_pattern(&self, pattern: &str) -> Result<impl Stream<Item = redis::Msg> + Send + Unpin + use<>, LinkError> {
+        let subscribed = async {
+            let mut pubsub = self.client.get_async_pubsub().await?;
+            pubsub.psubscribe(pattern).await?;
+            Ok::<_, redis::RedisError>(pubsub)
+        };
+        match tokio::time::timeout(CONNECT, subscribed).await {
+            Ok(Ok(pubsub)) => Ok(pubsub.into_on_message()),
+            Ok(Err(error)) => Err(self.error(&error)),
+            Err(_) => Err(self.away(format!("no subscription within {} s", CONNECT.as_secs()))),
+        }
+    }
+
     /// Waits until Redis answers, telling about it once; `stop` ends the wait.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod books;
 pub mod exchange;
 pub mod http;
 pub mod listener;
+pub mod stream;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

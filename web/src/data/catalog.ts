@@ -30,6 +30,30 @@ export const HEADLINES: Record<string, readonly Headline[]> = {
   ],
 };
 
+export interface Fact {
+  name: string;
+  kind: FieldKind;
+  value: string;
+  /** Which side of the book it belongs to, for its colour. */
+  side: "bid" | "ask" | "";
+}
+
+/** What a tile has room for: of the four analyses their headlines, of another plugin its first three plain fields. */
+export function summary(plugin: string, fields: Record<string, string>): Fact[] {
+  const side = (name: string): Fact["side"] => (/support|buy/.test(name) ? "bid" : /resistance|sell/.test(name) ? "ask" : "");
+  const known = HEADLINES[plugin];
+  if (known !== undefined) {
+    // The state is what a glance wants: it comes first where there is one.
+    return known
+      .map(({ name, kind }) => ({ name, kind, value: fields[name] ?? "", side: side(name) }))
+      .sort((a, b) => Number(b.kind === "word") - Number(a.kind === "word"));
+  }
+  return Object.entries(fields)
+    .filter(([, value]) => value !== "" && value.length < 24 && !/^[[{]/.test(value))
+    .slice(0, 3)
+    .map(([name, value]) => ({ name, value, kind: Number.isFinite(Number(value)) ? ("number" as const) : ("word" as const), side: "" as const }));
+}
+
 /** The four analyses first, in their order; any other plugin after them, by name. */
 export function inOrder(plugins: Iterable<string>): string[] {
   const known = Object.keys(HEADLINES);

@@ -113,7 +113,8 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((held) => typeof held === "string") : [];
 }
 
-function readReading(value: unknown): Reading | null {
+/** Reads one reading. Null: this isn't one. */
+export function readReading(value: unknown): Reading | null {
   if (!isFields(value)) return null;
   return {
     // A word this page doesn't know can't be shown as a number to trust.
@@ -181,13 +182,7 @@ function readPair(value: unknown): Pair | null {
 }
 
 /** Reads a pushed document. Null: this isn't one at all. */
-export function readState(json: string): State | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    return null;
-  }
+export function readState(value: unknown): State | null {
   if (!isFields(value) || !Array.isArray(value["pairs"])) return null;
   return {
     program: text(value["program"]),
@@ -199,4 +194,20 @@ export function readState(json: string): State | null {
     refused: texts(value["pairs_refused"]),
     pairs: value["pairs"].map(readPair).filter((pair) => pair !== null),
   };
+}
+
+/** Reads the readings of a pair, by plugin, as the topic `readings:{id}` brings them; `now` is the host's time. Null: these aren't any. */
+export function readReadings(value: unknown, now: string | null): Record<string, Reading> | null {
+  if (!isFields(value) || !isFields(value["readings"])) return null;
+  const result: Record<string, Reading> = {};
+  for (const [plugin, held] of Object.entries(value["readings"])) {
+    const reading = readReading(held);
+    if (reading === null) continue;
+    if (reading.ageMs === null && reading.time !== null && now !== null) {
+      const age = Date.parse(now) - Date.parse(reading.time);
+      reading.ageMs = Number.isFinite(age) ? Math.max(0, age) : null;
+    }
+    result[plugin] = reading;
+  }
+  return result;
 }

@@ -28,6 +28,29 @@ export function difference(low: string | null, high: string | null): string | nu
   return (result < 0n ? "-" : "") + whole + fraction;
 }
 
+/** The middle of the best prices. Null: no two prices. */
+export function middle(bid: string | null, ask: string | null): number | null {
+  if (bid === null || ask === null) return null;
+  const value = (Number(bid) + Number(ask)) / 2;
+  return Number.isFinite(value) && value > 0 ? value : null;
+}
+
+/** A number with at most `digits` significant digits, grouped; no exponent. */
+export function figure(value: number, digits = 5): string {
+  if (!Number.isFinite(value)) return "–";
+  const places = value === 0 ? 0 : Math.max(0, Math.min(10, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+  return grouped(value.toFixed(places));
+}
+
+/** A sum of money in short: 950, 12.4 k, 3.1 M. */
+export function money(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${(value / 1e9).toFixed(2)} B`;
+  if (size >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
+  if (size >= 1e4) return `${(value / 1e3).toFixed(0)} k`;
+  return figure(value, 4);
+}
+
 /** The spread in basis points of the middle. Null: no two prices. */
 export function spreadBps(bid: string | null, ask: string | null): number | null {
   if (bid === null || ask === null) return null;
@@ -66,6 +89,12 @@ export function short(value: number): string {
 export function timeOfDay(instant: string): string {
   const date = new Date(instant);
   return Number.isNaN(date.getTime()) ? instant : `${date.toISOString().slice(11, 23)} UTC`;
+}
+
+/** Date and time of milliseconds since 1970, in UTC, to the second. */
+export function dateTime(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? "–" : `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)} UTC`;
 }
 
 /** A value that is a list or a table is folded away, and shown in lines when opened. Null: it is neither. */

@@ -19,6 +19,7 @@ use super::rules::{Rule, Rules, is_change};
 use super::tokens::Tokens;
 use crate::api::error::ApiError;
 use crate::api::extract::too_large;
+use crate::api::listener::Peer;
 use crate::clock::{rfc3339, unix_ms};
 use crate::config::settings;
 
@@ -51,6 +52,18 @@ impl Gate {
             rules,
             audit,
         }
+    }
+
+    /// Who has a token.
+    #[must_use]
+    pub fn tokens(&self) -> &Arc<Tokens> {
+        &self.tokens
+    }
+
+    /// Where changes are noted down.
+    #[must_use]
+    pub fn audit(&self) -> &Arc<Audit> {
+        &self.audit
     }
 
     /// Follows the file of tokens until `stop`.
@@ -139,9 +152,9 @@ impl Refused {
 }
 
 /// Lets a request through, or answers why not.
-pub async fn guard(
+pub(in crate::api) async fn guard(
     State(gate): State<Arc<Gate>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     matched: Option<MatchedPath>,
     mut request: Request,
     next: Next,

@@ -94,6 +94,13 @@ impl Tokens {
         found.cloned()
     }
 
+    /// Whether a caller who was let in would still be: their token may have been taken away. Who has none loses none.
+    #[must_use]
+    pub fn still_has(&self, caller: &Caller) -> bool {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        caller.name.is_none() || entries.iter().any(|entry| entry.caller == *caller)
+    }
+
     /// Follows the file until `stop`: tokens are given and taken without a restart. A file that can't be used changes nothing.
     pub async fn follow(self: Arc<Self>, settings: settings::Api, stop: CancellationToken) {
         let Some(file) = settings.tokens_file.clone() else { return };

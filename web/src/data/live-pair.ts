@@ -1,0 +1,93 @@
+// One pair in full, while somebody looks at it: its book, its readings, and what stood in it over the last minutes.
+
+import { onUnmounted, ref, shallowRef, triggerRef } from "vue";
+
+import { useLive } from "../stores/live";
+import { largeLevels, type LargeLevel } from "./analyses";
+import { Book, readBook } from "./book";
+import { readReadings, type Reading } from "./document";
+import { Heat } from "./heat";
+import { Trail } from "./trail";
+
+/** Levels a side asked for: all that the exchange's channel has. */
+const LEVELS = 400;
+/** The book is drawn at most so often, however often it changes. */
+const DRAW_EVERY_MS = 200;
+/** A column of the heatmap. */
+const COLUMN_EVERY_MS = 1_000;
+/** Columns kept: ten minutes. */
+const COLUMNS = 600;
+/** Readings kept for the small lines of score and index: ten minutes of one a second. */
+const POINTS = 600;
+
+/** A large level as it stood for a while: a bubble of the time line. */
+export interface Bubble extends LargeLevel {
+  at: number;
+}
+
+export function useLivePair(id: string) {
+  const live = useLive();
+  const book = shallowRef(new Book());
+  const bookAt = ref<number | null>(null);
+  const readings = shallowRef<Record<string, Reading>>({});
+  const readingsAt = ref<number | null>(null);
+  const heat = shallowRef(new Heat(COLUMNS));
+  const bubbles = shallowRef<Bubble[]>([]);
+  const lines = { score: new Trail(POINTS), index: new Trail(POINTS) };
+  const lineTick = ref(0);
+
+  let drawnAt = 0;
+  let columnAt = 0;
+  let drawing: number | null = null;
+  let bubbleAt = 0;
+
+  const draw = (): void => {
+    drawing = null;
+    drawnAt = performance.now();
+    triggerRef(book);
+  };
+
+  const leaveBook = live.follow(`book:${id}:${LEVELS}`, (news) => {
+    const held = readBook(news.data);
+    if (held === null) return;
+    book.value.take(held, news.change);
+    bookAt.value = news.at;
+    const middle = book.value.middle();
+    if (middle !== null && news.at - columnAt >= COLUMN_EVERY_MS) {
+      columnAt = news.at;
+      heat.value.push(news.at, middle, book.value.bids.all, book.value.asks.all);
+      triggerRef(heat);
+    }
+    // One drawing for all changes of a moment.
+    drawing ??= window.setTimeout(draw, Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt)));
+  });
+
+  const leaveReadings = live.follow(`readings:${id}`, (news) => {
+    const held = readReadings(news.data, news.time);
+    if (held === null) return;
+    if (news.at - bubbleAt < 250 && readingsAt.value !== null) return;
+    readings.value = held;
+    readingsAt.value = news.at;
+    if (news.at - bubbleAt >= COLUMN_EVERY_MS) {
+      bubbleAt = news.at;
+      const large = largeLevels(held["large_orders"]?.fields["large_orders.large_levels"]).map((level) => ({ ...level, at: news.at }));
+      const oldest = news.at - COLUMNS * COLUMN_EVERY_MS;
+      bubbles.value = [...bubbles.value.filter((bubble) => bubble.at >= oldest), ...large];
+      const number = (plugin: string, field: string): number | null => {
+        const text = held[plugin]?.fields[field] ?? "";
+        return text === "" || !Number.isFinite(Number(text)) ? null : Number(text);
+      };
+      const [score, index] = [number("depth_anomaly", "depth_anomaly_score"), number("liquidity", "liquidity_index")];
+      if (score !== null) lines.score.push(score);
+      if (index !== null) lines.index.push(index);
+      lineTick.value += 1;
+    }
+  });
+
+  onUnmounted(() => {
+    leaveBook();
+    leaveReadings();
+    if (drawing !== null) window.clearTimeout(drawing);
+  });
+  return { book, bookAt, readings, readingsAt, heat, bubbles, lines, lineTick };
+}
