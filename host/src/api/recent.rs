@@ -69,7 +69,11 @@ async fn recent(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<
     let pairs: Vec<String> = wanted.pairs.split(',').map(str::trim).filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
     let asked = Asked { pairs, span: Duration::from_secs(wanted.seconds) };
     let Some(recent) = app.source.live().and_then(|live| live.monitor.recent.get()) else {
-        return Err(ApiError::not_found("no_recent_frames", "this API runs without a feed, and receives no frames", "ask the host that receives them"));
+        return Err(ApiError::not_found(
+            "no_recent_frames",
+            "this API runs without a feed, and receives no frames",
+            "ask the host that receives them",
+        ));
     };
     let Some(turn) = recent.turn() else {
         return Err(ApiError::unavailable("busy", "others are fetching recent frames", "try again in a moment"));
