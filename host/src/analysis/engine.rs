@@ -94,9 +94,9 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         // The deterministic budget: the same input gives the same verdict on any machine.
-        .consume_fuel(std::env::var_os("X_NOFUEL").is_none()) /*XX true*/
+        .consume_fuel(true)
         // The wall-clock kill: a millisecond is 0.06 to 18 million units of fuel, so fuel alone can't mean 50 ms.
-        .epoch_interruption(std::env::var_os("X_NOEPOCH").is_none()) /*XX true*/
+        .epoch_interruption(true)
         .wasm_component_model(true)
         // Calls are synchronous, on threads of their own: no async machinery, none of its cost.
         .concurrency_support(false)
@@ -107,7 +107,7 @@ fn config() -> Config {
         // plugin that looks at those bits, as by saving them or by ordering NaN by its sign, could tell one kind of processor from another;
         // `leadline plugin check` runs each plugin with both and compares answers and states. Making them alike in each operation costs every
         // plugin a seventh of its time.
-        .cranelift_nan_canonicalization(std::env::var_os("X_NAN").is_some()) /*XX false*/
+        .cranelift_nan_canonicalization(false)
         .wasm_relaxed_simd(false)
         // Endless recursion ends here as a trap, long before the thread's own stack.
         .max_wasm_stack(512 << 10)
@@ -118,18 +118,6 @@ fn config() -> Config {
         // (a fifth of a call, measured). How far a memory may grow is the budget's business.
         // The message of a trap names the function, which is all an author needs; full backtraces cost time on each kill.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
-    if std::env::var_os("X_PERF").is_some() {
-        config.profiler(wasmtime::ProfilingStrategy::PerfMap);
-    } //XX
-    if let Ok(v) = std::env::var("X_FLAG") {
-        for kv in v.split(',') {
-            let (k, v) = kv.split_once('=').unwrap();
-            #[allow(unsafe_code)]
-            unsafe {
-                config.cranelift_flag_set(k, v);
-            }
-        }
-    } //XX
     config
 }
 
