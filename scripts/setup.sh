@@ -2,7 +2,8 @@
 # Installs what Leadline needs and this machine lacks. Nothing missing: nothing done, in well under a second.
 #
 # Usage: scripts/setup.sh [--tests]
-#   --tests  also what `make test` alone needs: Chromium with a Chinese font, cargo-deny, cargo-audit
+#   --tests  also what `make test` alone needs: Chromium with a Chinese font, cargo-deny, cargo-audit, victoria-metrics, InfluxDB 1,
+#            the front end of Flux
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -33,6 +34,11 @@ if [ "$tests" = yes ]; then
         die "no Chromium" "install Chromium, or leave the browser tests out: LEADLINE_E2E=no make test"
     [ -n "$(fc-list :lang=zh 2>/dev/null | head -n1)" ] || apt_install "Chinese letters in browser tests" fontconfig fonts-noto-cjk ||
         say "no Chinese font: the browser tests go on without"
+    have victoria-metrics && have influxd || apt_install "tests of what is written to InfluxDB" victoria-metrics influxdb ||
+        say "no victoria-metrics or influxdb in this distribution: their tests are left out"
+    [ -d "$CACHE/flux-lsp/node_modules/@influxdata/flux-lsp-node" ] ||
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$CACHE/flux-lsp" @influxdata/flux-lsp-node@0.8.40 >&2 ||
+        say "Flux's front end couldn't be brought: its test is left out"
     "$ROOT/scripts/audit.sh" --install
 fi
 say "set up: $(redis-server --version | sed 's/^Redis server v=\([^ ]*\).*/redis \1/'), $WASM_TARGET by $WASM_KIND, node $(node --version)"

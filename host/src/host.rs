@@ -12,8 +12,10 @@ use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, Plug
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
+use crate::backup::schedule;
 use crate::clock;
 use crate::config::Settings;
+use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
 use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
@@ -39,6 +41,9 @@ pub enum StartError {
     /// A proxy that the environment names can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// No history can be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// No client for the exchange's REST interface.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
@@ -50,6 +55,8 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What it keeps.
+    pub history: Arc<History>,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -58,6 +65,7 @@ pub struct Host {
     writer: JoinHandle<()>,
     publisher: JoinHandle<()>,
     server: JoinHandle<()>,
+    backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
 
@@ -129,7 +137,9 @@ impl Host {
 
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer)))]);
+        let history = History::open(&settings.history)?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -176,7 +186,9 @@ impl Host {
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
+            history,
             stop: stops,
         }))
     }
@@ -188,6 +200,9 @@ impl Host {
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
+        if let Some(backups) = self.backups {
+            let _ = backups.await;
+        }
         // Plugin threads end once the last book is done; their readings go to the writer.
         let crew = self.crew;
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
@@ -197,6 +212,8 @@ impl Host {
         let _ = self.sender.await;
         let _ = self.writer.await;
         let _ = self.server.await;
+        let history = self.history;
+        let _ = tokio::task::spawn_blocking(move || history.stop()).await;
     }
 
     /// The latencies since the start, for the end of a run.

@@ -11,8 +11,10 @@
 //! - [`analysis`]: the plugin host; the only part that knows wasmtime.
 //! - [`alerts`]: what somebody should know of, told once, until it is over.
 //! - [`results`]: Redis Hashes, their names and how they are written.
+//! - [`history`]: what is kept, in SQLite files or in InfluxDB; the only part that knows them.
 //! - [`monitor`]: what the host knows of itself: counters, latencies, `system:monitoring`.
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
+//! - [`backup`]: pairs, rules, plugins and history in one file, and back.
 //! - [`mod@host`]: all of it put together, started and stopped in order.
 //! - [`recent`]: the exchange's frames of the last minutes, for whoever asks what just happened.
 //! - [`report`]: HTML reports with charts, each one file that loads nothing.
@@ -24,9 +26,11 @@
 pub mod alerts;
 pub mod analysis;
 pub mod api;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod history;
 pub mod host;
 pub mod lanes;
 pub mod logging;

@@ -156,6 +156,8 @@ async fn soak() {
             .args(["--okx-resync-interval", if long { "180" } else { "8" }])
             .arg("--plugin-dir")
             .arg(components("plugins"))
+            .arg("--history-dir")
+            .arg(redis.folder().join("history"))
             .stderr(Stdio::from(log))
             .spawn()
             .expect("it starts"),

@@ -107,6 +107,13 @@ impl BookSide {
         })
     }
 
+    /// How many levels are better than a price: the depth of the level that has it, or would.
+    pub fn place(&self, price: Decimal) -> usize {
+        // A price finer than all of the book's is none of them; what it would be at their scale is near enough.
+        let rank = self.rank(price).unwrap_or_else(|| self.invert((price.to_f64() * POWERS[usize::from(self.price_scale)] as f64) as u64));
+        self.len() - self.ranks.partition_point(|&other| other <= rank)
+    }
+
     /// The levels exactly as sent, best first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Level> + '_ {
         // Every depth below the length has a level; the default is only there to have no panic.

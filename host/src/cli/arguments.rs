@@ -72,6 +72,7 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_CACHE_DIR")),
         )
         .subcommand(plugin::arguments::command())
+        .subcommands(super::backup::commands())
         .subcommand(token())
         .subcommand(Command::new("openapi").about("Print the API's OpenAPI description"))
 }

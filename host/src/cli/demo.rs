@@ -99,6 +99,10 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         settings.redis.password.clear();
         settings.redis.username.clear();
         settings.redis.db = 0;
+        // A demo's history stands beside its Redis, and one feed's never among another's.
+        if !sources.is_given(&table::HISTORY_DIR) {
+            settings.history.folder = Some(folder.join("history"));
+        }
         settings.api.audit_file.get_or_insert_with(|| folder.join("audit.jsonl"));
         let token_file = match (&settings.api.token, &settings.api.tokens_file) {
             (None, None) => {

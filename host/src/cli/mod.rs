@@ -15,9 +15,11 @@
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
 //! - [`token`]: `leadline token`, a new token for the API.
 //! - [`openapi`]: `leadline openapi`, the API's description.
+//! - [`backup`]: `leadline backup` and `leadline restore`.
 //! - [`signals`]: Ctrl-C and SIGTERM.
 
 pub mod arguments;
+mod backup;
 mod child;
 mod demo;
 mod last;
@@ -50,6 +52,8 @@ pub fn main() -> ExitCode {
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
+        Some(("backup", matches)) => backup::backup_main(matches),
+        Some(("restore", matches)) => backup::restore_main(matches),
         Some(("token", matches)) => token::main(matches),
         Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.

@@ -26,6 +26,10 @@ pub struct Settings {
     pub plugins: Plugins,
     /// The buffered lane.
     pub lane: Lane,
+    /// What is kept.
+    pub history: History,
+    /// Backups that the host makes by itself; none: it makes none.
+    pub backup: Option<Backup>,
     /// Shortest time between two writes of a pair's `orderbook:{id}`.
     pub orderbook_interval: Duration,
     /// Frames kept in memory for whoever asks what just happened.
@@ -127,6 +131,79 @@ pub struct Lane {
     pub keyframe_every: u32,
     /// Frames a List may hold.
     pub max_frames: usize,
+}
+
+/// What is kept, where, and for how long.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The folder of the embedded home, or of the spool; none: no history.
+    pub folder: Option<PathBuf>,
+    /// InfluxDB; none: the embedded home.
+    pub influx: Option<Influx>,
+    /// Shortest time between two kept readings of a plugin and pair.
+    pub interval: Duration,
+    /// How often the figures of connections and host are kept.
+    pub metrics_interval: Duration,
+    /// Which books are kept.
+    pub book: BookPolicy,
+    /// Days that history is kept; none: for ever.
+    pub keep_days: Option<i64>,
+    /// Bytes that the embedded home may have.
+    pub max_bytes: u64,
+    /// Embedded home: age of an entry at which it is written. Nobody sets it but tests.
+    pub flush: Duration,
+}
+
+/// Which books are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookPolicy {
+    /// None.
+    Off,
+    /// Each change, and a whole book once a minute.
+    Changes,
+    /// Whole books, once a second.
+    Full,
+}
+
+/// InfluxDB 2: where it is, and how it is written to.
+#[derive(Clone)]
+pub struct Influx {
+    /// The address, without a path.
+    pub url: String,
+    /// The organisation.
+    pub org: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The token; never shown.
+    pub token: String,
+    /// Lines of a batch.
+    pub batch_points: u64,
+    /// Age of a batch.
+    pub batch_age: Duration,
+    /// Bytes that the spool may have.
+    pub spool_bytes: u64,
+}
+
+impl std::fmt::Debug for Influx {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Influx")
+            .field("url", &self.url)
+            .field("org", &self.org)
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Backups that the host makes by itself.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Their folder.
+    pub folder: PathBuf,
+    /// How often.
+    pub every: Duration,
+    /// How many are kept.
+    pub keep: usize,
 }
 
 /// The page and the API.
@@ -239,6 +316,8 @@ impl Settings {
                 keyframe_every: u32::try_from(number(sources, t::LANE_KEYFRAME_EVERY, 1..=10_000)?).unwrap_or(u32::MAX),
                 max_frames: count(sources, t::LANE_MAX_FRAMES, 100..=10_000_000)?,
             },
+            history: history(sources)?,
+            backup: backup(sources)?,
             orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
             recent: recent::Limits {
                 span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
@@ -311,6 +390,61 @@ fn list(sources: &Sources, setting: Setting, wrong: &str, is_good: impl Fn(&str)
 /// A time in seconds; 0: for ever.
 fn lasting(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero())
+}
+
+fn history(sources: &Sources) -> Result<History, ConfigError> {
+    let folder = filled(sources, t::HISTORY_DIR)?;
+    let influx = influx(sources)?;
+    if folder == "none" && influx.is_some() {
+        return Err(refused(
+            t::HISTORY_DIR,
+            &sources.get(&t::HISTORY_DIR),
+            "is no folder, and with INFLUX_URL one is needed for what waits",
+        ));
+    }
+    let days = number(sources, t::HISTORY_KEEP_DAYS, 0..=3650)?;
+    Ok(History {
+        folder: Some(PathBuf::from(folder)).filter(|folder| folder.as_os_str() != "none"),
+        influx,
+        interval: Duration::from_millis(number(sources, t::HISTORY_INTERVAL_MS, 0..=3_600_000)?),
+        metrics_interval: Duration::from_secs(number(sources, t::HISTORY_METRICS_INTERVAL, 1..=3600)?),
+        book: match one_of(sources, t::HISTORY_BOOK, &["off", "changes", "full"])?.as_str() {
+            "changes" => BookPolicy::Changes,
+            "full" => BookPolicy::Full,
+            _ => BookPolicy::Off,
+        },
+        keep_days: i64::try_from(days).ok().filter(|&days| days > 0),
+        max_bytes: number(sources, t::HISTORY_MAX_MB, 1..=100_000_000)? << 20,
+        flush: Duration::from_secs(5),
+    })
+}
+
+fn influx(sources: &Sources) -> Result<Option<Influx>, ConfigError> {
+    if sources.get(&t::INFLUX_URL).value.is_empty() {
+        return Ok(None);
+    }
+    let url = url(sources, t::INFLUX_URL, &["http://", "https://"])?;
+    if url.contains('@') {
+        // Not repeated: there is a password in it.
+        let given = Given { value: "the address".to_owned(), place: sources.get(&t::INFLUX_URL).place };
+        return Err(refused(t::INFLUX_URL, &given, "must not hold a name and password; INFLUX_TOKEN is for that"));
+    }
+    Ok(Some(Influx {
+        url: url.trim_end_matches('/').to_owned(),
+        org: filled(sources, t::INFLUX_ORG)?,
+        bucket: filled(sources, t::INFLUX_BUCKET)?,
+        token: sources.get(&t::INFLUX_TOKEN).value,
+        batch_points: number(sources, t::INFLUX_BATCH_POINTS, 1..=50_000)?,
+        batch_age: Duration::from_millis(number(sources, t::INFLUX_BATCH_MS, 10..=60_000)?),
+        spool_bytes: number(sources, t::INFLUX_SPOOL_MB, 1..=1_000_000)? << 20,
+    }))
+}
+
+fn backup(sources: &Sources) -> Result<Option<Backup>, ConfigError> {
+    let every = Duration::from_secs(number(sources, t::BACKUP_INTERVAL, 10..=31_536_000)?);
+    let keep = count(sources, t::BACKUP_KEEP, 1..=10_000)?;
+    let folder = sources.get(&t::BACKUP_DIR).value;
+    Ok((!folder.trim().is_empty()).then(|| Backup { folder: folder.into(), every, keep }))
 }
 
 fn refused(setting: Setting, given: &Given, detail: impl Into<String>) -> ConfigError {

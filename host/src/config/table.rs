@@ -127,6 +127,56 @@ pub const RECENT_MINUTES: Setting = setting(
 /// Their bound.
 pub const RECENT_MB: Setting =
     setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
+/// Where history is kept.
+pub const HISTORY_DIR: Setting =
+    setting("HISTORY_DIR", "data/history", "DIR", "Folder of the history, or of what waits for InfluxDB; none: no history is kept");
+/// How often readings are kept.
+pub const HISTORY_INTERVAL_MS: Setting = setting(
+    "HISTORY_INTERVAL_MS",
+    "1000",
+    "MS",
+    "A reading of each plugin and pair is kept at most so often, and each change of a state (0: every reading; to 3600000)",
+);
+/// How often figures are kept.
+pub const HISTORY_METRICS_INTERVAL: Setting =
+    setting("HISTORY_METRICS_INTERVAL", "10", "SECONDS", "How often figures of connections and host are kept (1 to 3600)");
+/// Which books are kept.
+pub const HISTORY_BOOK: Setting =
+    setting("HISTORY_BOOK", "off", "off|changes|full", "Order books in the history: none, each change, or whole books once a second");
+/// How long history is kept.
+pub const HISTORY_KEEP_DAYS: Setting =
+    setting("HISTORY_KEEP_DAYS", "30", "DAYS", "Days that history is kept, also in a bucket that is made (0: for ever; to 3650)");
+/// How large it may be.
+pub const HISTORY_MAX_MB: Setting =
+    setting("HISTORY_MAX_MB", "10240", "MB", "Size of the history's files beyond which the oldest days are deleted (1 to 100000000)");
+/// InfluxDB's address.
+pub const INFLUX_URL: Setting = setting("INFLUX_URL", "", "URL", "InfluxDB 2 that history goes to; empty: files in HISTORY_DIR");
+/// InfluxDB's organisation.
+pub const INFLUX_ORG: Setting = setting("INFLUX_ORG", "leadline", "NAME", "InfluxDB organisation");
+/// InfluxDB's bucket.
+pub const INFLUX_BUCKET: Setting = setting("INFLUX_BUCKET", "leadline", "NAME", "InfluxDB bucket; made at the start where there is none");
+/// InfluxDB's token.
+pub const INFLUX_TOKEN: Setting =
+    Setting { name: "INFLUX_TOKEN", default: "", value: "TOKEN", help: "InfluxDB token that may read and write the bucket", secret: true };
+/// How many points go at once.
+pub const INFLUX_BATCH_POINTS: Setting =
+    setting("INFLUX_BATCH_POINTS", "5000", "POINTS", "Lines of a batch at which it is sent (1 to 50000)");
+/// How long points wait.
+pub const INFLUX_BATCH_MS: Setting = setting("INFLUX_BATCH_MS", "1000", "MS", "Age of a batch at which it is sent (10 to 60000)");
+/// How much waits on the disk.
+pub const INFLUX_SPOOL_MB: Setting = setting(
+    "INFLUX_SPOOL_MB",
+    "1024",
+    "MB",
+    "Packed points that wait on the disk while InfluxDB is away; beyond it the oldest go (1 to 1000000)",
+);
+/// Where backups go.
+pub const BACKUP_DIR: Setting = setting("BACKUP_DIR", "", "DIR", "Folder of backups that the host makes by itself; empty: none");
+/// How often.
+pub const BACKUP_INTERVAL: Setting =
+    setting("BACKUP_INTERVAL", "86400", "SECONDS", "How often the host makes a backup into BACKUP_DIR (10 to 31536000)");
+/// How many are kept.
+pub const BACKUP_KEEP: Setting = setting("BACKUP_KEEP", "7", "FILES", "Backups of the host's own making that are kept (1 to 10000)");
 /// The page and the API.
 pub const API_ADDR: Setting = setting("API_ADDR", "127.0.0.1:8710", "HOST:PORT", "Address of the page and the API; port 0: any free one");
 /// The page's files.
@@ -202,6 +252,22 @@ pub const SETTINGS: &[Setting] = &[
     ORDERBOOK_INTERVAL_MS,
     RECENT_MINUTES,
     RECENT_MB,
+    HISTORY_DIR,
+    HISTORY_INTERVAL_MS,
+    HISTORY_METRICS_INTERVAL,
+    HISTORY_BOOK,
+    HISTORY_KEEP_DAYS,
+    HISTORY_MAX_MB,
+    INFLUX_URL,
+    INFLUX_ORG,
+    INFLUX_BUCKET,
+    INFLUX_TOKEN,
+    INFLUX_BATCH_POINTS,
+    INFLUX_BATCH_MS,
+    INFLUX_SPOOL_MB,
+    BACKUP_DIR,
+    BACKUP_INTERVAL,
+    BACKUP_KEEP,
     API_ADDR,
     API_WEB_DIR,
     API_TOKEN,
@@ -217,7 +283,8 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 8] = ["TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "RECENT_", "REDIS_TRADING_", "REDIS_RESULTS_"];
+pub const PREFIXES: [&str; 10] =
+    ["RECENT_", "HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
 
 /// The setting of a name.
 #[must_use]

@@ -64,3 +64,15 @@ pub fn lane_processing(pair: &str) -> String {
 pub fn lane_position(pair: &str) -> String {
     format!("{}:position", lane(pair))
 }
+
+/// Hash: the lane's book and the plugins' states at the last checkpoint of a pair, as bytes.
+#[must_use]
+pub fn lane_state(pair: &str) -> String {
+    format!("state:{{analysis:{pair}}}")
+}
+
+/// Hash: rules of alerts, by name.
+pub const ALERT_RULES: &str = "config:alert_rules";
+
+/// Hash: silences and maintenance windows, by name.
+pub const ALERT_SILENCES: &str = "config:alert_silences";

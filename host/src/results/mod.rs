@@ -6,12 +6,14 @@
 //! - [`link`]: a connection that is made again after an error, with a time limit on every call.
 //! - [`hashes`]: readings, books and states as the fields of their Hashes.
 //! - [`publication`]: what goes beside a value: how long it stays, and the event that tells of it.
+//! - [`saved`]: keys with their values, as a backup holds them.
 //! - [`writer`]: the memory lane's way into Redis: newest wins, all that waits goes in one round trip.
 
 pub mod hashes;
 pub mod keys;
 pub mod link;
 pub mod publication;
+pub mod saved;
 pub mod writer;
 
 pub use link::{Link, LinkError};

@@ -157,6 +157,7 @@ pub fn settings(redis: &Redis, ws_url: &str, more: &[(&str, &str)]) -> Settings 
         ("OKX_WS_URL", ws_url),
         ("OKX_REST_URL", "none"),
         ("PLUGIN_DIR", plugins.to_str().expect("a plain path")),
+        ("HISTORY_DIR", "none"),
         ("API_ADDR", "127.0.0.1:0"),
         ("TRADING_PAIRS_POLL_INTERVAL", "1"),
         ("ORDERBOOK_INTERVAL_MS", "100"),

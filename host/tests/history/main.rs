@@ -1,0 +1,14 @@
+//! History as it is kept and asked for: both homes, real judges of what is written, faults, a kill in mid-write, a full disk, backups.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "test code")]
+
+mod backup;
+mod embedded;
+mod equal;
+mod flux;
+mod front;
+mod judges;
+mod model;
+mod outage;
+mod samples;
+#[path = "../support/mod.rs"]
+mod support;
