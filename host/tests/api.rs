@@ -459,7 +459,7 @@ async fn last(rig: &Rig, out: &Path, more: &[&str]) -> std::process::Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_host_has_just_received_becomes_a_recording_that_verify_finds_clean() {
     let rig = Rig::start(&[]).await;
-    let mut connection = rig._exchange.subscribed().await;
+    let mut connection = rig.exchange.subscribed().await;
     connection.snapshot(10, 50).await;
     for id in 10..40 {
         connection.update(id, id + 1).await;
