@@ -22,6 +22,7 @@ use crate::monitor::publish::{self, PublishParts};
 use crate::monitor::{Monitor, exchange_clock, latency::Summary};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
 
 /// Why the host can't start.
@@ -189,6 +190,9 @@ impl Host {
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
+        let recent = Arc::new(Recent::new(settings.recent, &settings.okx.ws_url, &settings.okx.channel));
+        // Set once: this monitor has just been made.
+        let _ = monitor.recent.set(Arc::clone(&recent));
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
@@ -199,6 +203,7 @@ impl Host {
             lines: Lines::new(&settings.okx, Arc::clone(&proxies), Arc::clone(&monitor)),
             rest: rest.clone(),
             monitor: Arc::clone(&monitor),
+            recent: Arc::clone(&recent),
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();

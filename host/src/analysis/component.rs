@@ -40,6 +40,8 @@ pub struct Plugin {
     pub lane: LaneKind,
     /// Its outputs by name.
     pub outputs: BTreeMap<String, OutputKind>,
+    /// The same outputs in the order of the description, with all that it says of them.
+    pub described: Vec<Described>,
     /// Where it came from.
     pub file: PathBuf,
     /// SHA-256 of its file, hexadecimal.
@@ -58,6 +60,39 @@ pub struct Plugin {
     pub(super) logs: Arc<Logs>,
     template: Arc<Template>,
     engine: Engine,
+}
+
+/// One output, as the plugin describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Its name within the plugin.
+    pub name: String,
+    /// Its name in `analysis:{id}`.
+    pub published: String,
+    /// How it is formatted and drawn.
+    pub kind: OutputKind,
+    /// Its unit, for people.
+    pub unit: String,
+    /// The lowest value that it can have.
+    pub low: Option<f64>,
+    /// The highest.
+    pub high: Option<f64>,
+    /// One sentence on what it is.
+    pub summary: String,
+}
+
+impl Described {
+    fn new(plugin: &str, output: &contract::Output) -> Self {
+        Self {
+            name: output.name.clone(),
+            published: super::ownership::published_name(plugin, &output.name),
+            kind: output.kind,
+            unit: output.unit.clone(),
+            low: output.low,
+            high: output.high,
+            summary: output.summary.clone(),
+        }
+    }
 }
 
 /// Which books a plugin sees.
@@ -125,6 +160,7 @@ impl Plugin {
         let outputs = check_descriptor(&descriptor).map_err(wrong)?;
         let schema = Schema::read(&descriptor.parameters).map_err(wrong)?;
         let expected = descriptor.outputs.iter().map(|output| Expected::new(&descriptor.name, &output.name, output.kind)).collect();
+        let described = descriptor.outputs.iter().map(|output| Described::new(&descriptor.name, output)).collect();
         Ok(Self {
             name: descriptor.name.into(),
             version: descriptor.version.into(),
@@ -134,6 +170,7 @@ impl Plugin {
                 Lane::Buffered => LaneKind::Buffered,
             },
             outputs,
+            described,
             file: file.to_owned(),
             digest: cache::sha256(bytes).into(),
             budget,

@@ -59,11 +59,14 @@ mod watchdog;
 mod world;
 
 pub use analyst::{Analyst, Call, Patience};
-pub use component::{LaneKind, Plugin, load_folder, load_folder_by};
+pub use component::{Described, LaneKind, Plugin, load_folder, load_folder_by};
+pub use contract::exports::leadline::plugin::analysis::OutputKind;
+pub(crate) use contract::leadline::plugin::{report, types::ValueResult as Value};
 pub use crew::{BufferedDesk, Crew, Desks, MemoryDesk, Sink};
 pub use engine::Engine;
 pub use error::{Fault, PluginError};
 pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tally};
+pub(crate) use instance::RawReading;
 pub use keeper::control::{AtWork, Command, Control, ControlError, Done, PairState, PluginState, TOLERANCE};
 pub use keeper::{Keeper, KeptVersion, Probation, Told, Watch};
 pub use limits::Budget;

@@ -8,6 +8,8 @@
 //! - [`child`]: a server started for a demo, and stopped with it.
 //! - [`simulate`]: `leadline simulate`, the exchange on loopback.
 //! - [`record`]: `leadline record`, the exchange's frames into a folder.
+//! - [`last`]: `leadline record --last`, what a running host just received.
+//! - [`remote`]: a running host's API, as the commands call it.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
@@ -22,9 +24,11 @@ mod backup;
 mod check;
 mod child;
 mod demo;
+mod last;
 mod openapi;
 mod plugin;
 mod record;
+mod remote;
 mod replay;
 mod run;
 mod signals;

@@ -9,6 +9,7 @@ use super::table::{self as t, Setting};
 use crate::analysis::Budget;
 use crate::okx::endpoint::ENDPOINTS;
 use crate::okx::{Endpoint, Pace};
+use crate::recent;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub backup: Option<Backup>,
     /// Shortest time between two writes of a pair's `orderbook:{id}`.
     pub orderbook_interval: Duration,
+    /// Frames kept in memory for whoever asks what just happened.
+    pub recent: recent::Limits,
     /// The page and the API.
     pub api: Api,
     /// Whom alerts are sent to.
@@ -360,6 +363,10 @@ impl Settings {
             history: history(sources)?,
             backup: backup(sources)?,
             orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
+            recent: recent::Limits {
+                span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
+                bytes: usize::try_from(number(sources, t::RECENT_MB, 4..=1024)?).unwrap_or(4) << 20,
+            },
             api: api(sources)?,
             webhooks_file: folder(sources, t::ALERT_WEBHOOKS_FILE),
             log: Log {

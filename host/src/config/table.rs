@@ -149,6 +149,16 @@ pub const LANE_MAX_AGE: Setting =
 /// How often the book is written.
 pub const ORDERBOOK_INTERVAL_MS: Setting =
     setting("ORDERBOOK_INTERVAL_MS", "1000", "MS", "Shortest time between two writes of orderbook:{pair} (100 to 60000)");
+/// Frames kept for `record --last`.
+pub const RECENT_MINUTES: Setting = setting(
+    "RECENT_MINUTES",
+    "15",
+    "MINUTES",
+    "How long the exchange's frames are kept in memory for `leadline record --last`; 0: not at all (0 to 240)",
+);
+/// Their bound.
+pub const RECENT_MB: Setting =
+    setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
 /// Where history is kept.
 pub const HISTORY_DIR: Setting =
     setting("HISTORY_DIR", "data/history", "DIR", "Folder of the history, or of what waits for InfluxDB; none: no history is kept");
@@ -294,6 +304,8 @@ pub const SETTINGS: &[Setting] = &[
     LANE_CHECKPOINT_INTERVAL,
     LANE_MAX_AGE,
     ORDERBOOK_INTERVAL_MS,
+    RECENT_MINUTES,
+    RECENT_MB,
     HISTORY_DIR,
     HISTORY_INTERVAL_MS,
     HISTORY_METRICS_INTERVAL,
@@ -331,7 +343,7 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
 pub const PREFIXES: &[&str] =
-    &["ALERT_", "HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
+    &["ALERT_", "RECENT_", "HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
 
 /// The setting of a name.
 #[must_use]

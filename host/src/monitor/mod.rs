@@ -34,7 +34,7 @@ pub mod stages;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
@@ -50,6 +50,7 @@ use self::stages::Stages;
 use crate::analysis::{Outcome, Reading};
 use crate::okx::Change;
 use crate::pairs::PairState;
+use crate::recent::Recent;
 use crate::results::LinkError;
 
 /// The exchange's clock against this host's.
@@ -87,6 +88,8 @@ pub struct Monitor {
     pub latency: Latency,
     /// Pairs and readings.
     pub board: Board,
+    /// The frames of the last minutes, once the host keeps them.
+    pub recent: OnceLock<Arc<Recent>>,
     /// Connections to the exchange that are open now.
     pub connections: AtomicU64,
     /// The exchange's clock against this host's, once it was asked.

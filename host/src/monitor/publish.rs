@@ -40,6 +40,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     };
     let machine = monitor.machine();
     let disk = machine.disk.as_ref();
+    let recent = monitor.recent.get().map(|recent| recent.figures()).unwrap_or_default();
     let history = monitor.history.get();
     let of_history = |of: fn(&HistoryReport) -> u64| history.as_ref().map_or_else(String::new, |history| of(history).to_string());
     let mut fields = vec![
@@ -89,6 +90,8 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
+        ("recent_bytes", number(recent.bytes)),
+        ("recent_frames_dropped", number(recent.dropped)),
         ("events_dropped", number(counters.events_dropped.get())),
         ("history_queued", of_history(|history| history.queued)),
         ("history_spooled_bytes", of_history(|history| history.spooled_bytes)),

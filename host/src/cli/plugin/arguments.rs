@@ -17,6 +17,7 @@ pub(in crate::cli) fn command() -> Command {
         .subcommand(build())
         .subcommand(check())
         .subcommand(bench())
+        .subcommand(watch())
         .subcommands(remote())
 }
 
@@ -137,7 +138,27 @@ fn bench() -> Command {
             .about("Measure a component: time and fuel of a book, and how far they are from their limits")
             .arg(component())
             .arg(path("replay", "RECORDING", "Measure on the books of a recording instead of generated ones"))
+            .arg(path(
+                "native",
+                "DIR",
+                "Build this folder of a plugin in Rust natively, too, and compare time and answers on the same books",
+            ))
             .arg(count("1000", "Books of each pair, at most")),
+    )
+}
+
+fn watch() -> Command {
+    budget(
+        Command::new("watch")
+            .about("Build, check and install a plugin on each save")
+            .long_about(
+                "Builds, checks and installs a plugin's folder, now and on each save of one of its sources, until Ctrl-C. What doesn't build, or fails a \
+                 check, isn't installed: the host goes on with what it has. Installed is put into the host's folder of plugins in one step; the host follows \
+                 that folder.",
+            )
+            .arg(Arg::new("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help("The plugin's folder [default: this one]"))
+            .arg(Arg::new("once").long("once").action(clap::ArgAction::SetTrue).help("Do it once; exit code 1 when it wasn't installed"))
+            .arg(setting("PLUGIN_DIR")),
     )
 }
 
