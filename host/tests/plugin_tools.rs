@@ -300,3 +300,63 @@ fn the_example_gives_the_same_numbers_in_rust_and_in_python() {
         assert_eq!(rust, python);
     }
 }
+
+/// The rows of an evaluation of one market of walls, as (of, what, figure of the plugin, of the simple rules, of the other plugin).
+fn evaluated(folder: &Path, more: &[&str]) -> Vec<(String, Vec<Option<f64>>)> {
+    let plugins = components("plugins");
+    let fixed = [
+        "evaluate",
+        "--days",
+        "1",
+        "--events",
+        "walls",
+        "--analysis",
+        "support_resistance",
+        "--threads",
+        "2",
+        "--plugin-dir",
+        path(&plugins),
+    ];
+    let output = Command::new(program()).args(fixed).args(["--out", path(folder)]).args(more).output().expect("the program runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("95 % confidence"), "{}", text(&output.stdout));
+    let json = std::fs::read(folder.join("evaluation.json")).expect("written");
+    let outcome: Value = serde_json::from_slice(&json).expect("JSON");
+    let rows = outcome["rows"].as_array().expect("rows");
+    let row = |row: &Value| {
+        let name = format!("{}: {}", row["of"].as_str().unwrap_or_default(), row["what"].as_str().unwrap_or_default());
+        (name, row["estimates"].as_array().expect("estimates").iter().map(|one| one["value"].as_f64()).collect())
+    };
+    rows.iter().map(row).collect()
+}
+
+#[test]
+fn an_evaluation_finds_most_walls_says_the_same_twice_and_sees_what_a_parameter_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let once = evaluated(folder.path(), &[]);
+    let of = |rows: &[(String, Vec<Option<f64>>)], name: &str| {
+        let row = rows.iter().find(|row| row.0 == name).unwrap_or_else(|| panic!("no row {name} in {rows:?}"));
+        row.1.clone()
+    };
+    let name = "wall of 10× the background, even: published";
+    let found = of(&once, name);
+    assert!(found.len() == 3 && found[0].expect("walls of 10×") > 0.8, "{found:?}");
+    assert_eq!(once, evaluated(folder.path(), &[]), "the same seeds, the same figures");
+    // With an excess that nothing reaches there is no candidate.
+    let against = evaluated(folder.path(), &["--against", "support_resistance.least_excess=100"]);
+    assert_eq!(of(&against, name)[..3], found[..]);
+    assert_eq!(of(&against, name)[3], Some(0.0));
+}
+
+#[test]
+fn an_evaluation_refuses_what_it_cannot_hold_against_anything() {
+    let plugins = components("plugins");
+    for (other, hint) in [("nowhere", "PLUGIN.PARAMETER=VALUE"), ("brilliance.x=1", "no plugin `brilliance`")] {
+        let output = Command::new(program())
+            .args(["evaluate", "--days", "1", "--plugin-dir", path(&plugins), "--against", other])
+            .output()
+            .expect("the program runs");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(hint) && text(&output.stderr).contains("hint:"), "{}", text(&output.stderr));
+    }
+}

@@ -62,18 +62,28 @@ impl Sheet {
     /// [`PluginError::Sheet`] with the line.
     pub fn read(folder: &Path) -> Result<Self, PluginError> {
         let file = folder.join(SHEET);
-        let refused = |detail: String| PluginError::Sheet { file: file.clone(), detail };
         match std::fs::metadata(&file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            _ => Self::read_file(&file),
+        }
+    }
+
+    /// Reads a file of this form, wherever it is.
+    ///
+    /// # Errors
+    /// [`PluginError::Sheet`] with the line.
+    pub fn read_file(file: &Path) -> Result<Self, PluginError> {
+        let refused = |detail: String| PluginError::Sheet { file: file.to_owned(), detail };
+        match std::fs::metadata(file) {
             Err(error) => return Err(refused(error.to_string())),
             Ok(data) if data.len() > MAX_SHEET => return Err(refused(format!("{} bytes, more than {MAX_SHEET}", data.len()))),
             Ok(_) => {}
         }
-        let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
-        Self::parse(folder, &text)
+        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| refused(error.to_string().trim_end().to_owned()))
     }
 
-    /// Reads a text as the file would be read.
+    /// Reads a text as the folder's file would be read.
     ///
     /// # Errors
     /// [`PluginError::Sheet`] with the line.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::{plugin, remote};
+use super::{evaluate, plugin, remote};
 use crate::api::security::{Role, tokens};
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
@@ -76,6 +76,7 @@ pub fn command() -> Command {
                 .arg(setting("PLUGIN_MEMORY_MB"))
                 .arg(setting("PLUGIN_CACHE_DIR")),
         )
+        .subcommand(evaluate::arguments::command())
         .subcommand(plugin::arguments::command())
         .subcommands(super::backup::commands())
         .subcommand(token())

@@ -12,6 +12,7 @@
 //! - [`remote`]: a running host's API, as the commands call it.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
+//! - [`evaluate`]: `leadline evaluate`, how right the analyses are on labelled markets.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
 //! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
@@ -24,6 +25,7 @@ mod backup;
 mod check;
 mod child;
 mod demo;
+mod evaluate;
 mod last;
 mod openapi;
 mod plugin;
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(("record", matches)) => record::main(matches),
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
+        Some(("evaluate", matches)) => evaluate::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
         Some(("backup", matches)) => backup::backup_main(matches),
         Some(("restore", matches)) => backup::restore_main(matches),

@@ -17,7 +17,7 @@
 
 pub(super) mod arguments;
 mod bench;
-mod books;
+pub(super) mod books;
 mod build;
 mod check;
 mod checkout;
