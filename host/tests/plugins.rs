@@ -1,6 +1,7 @@
 //! The plugin host with real components: what they may import, what they may use, what becomes of one that misbehaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+mod properties;
 mod support;
 
 use std::path::Path;

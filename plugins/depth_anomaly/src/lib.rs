@@ -4,14 +4,16 @@
 //!
 //! - [`parameters`]: what an operator can set.
 //! - [`algorithm`]: books in, one sample a second to the streams, a report out.
-//! - [`stream`]: the depth of one band on one side against its own past: level score and CUSUM of the innovations.
-//! - [`alarm`]: from the streams of one second to normal, warning or alert, and to notices.
+//! - [`stream`]: the depth of one band on one side against its own past.
+//! - [`breadth`]: how many levels of a side lose size within a second, and the sums that find a shock or a drift in it.
+//! - [`alarm`]: from the evidence of one second to normal, warning or alert, and to notices.
 //!
 //! This file is the contract.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alarm;
 pub mod algorithm;
+pub mod breadth;
 pub mod parameters;
 pub mod stream;
 
@@ -32,8 +34,10 @@ leadline_plugin::outputs! {
         direction: Option<&'static str>, State;
         /// By how much this book's depth lies below its baseline, in the stream where it is lowest; negative above
         below_baseline: Option<f64>, Ratio, unit "%", high 100.0;
-        /// Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below, CUSUM; or why it is left out
+        /// Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below; or why it is left out
         bands: Json, Other, unit "JSON";
+        /// By side: breadth of the last second's change; for withdrawal and surge shock, drift and level, each 1 at its threshold
+        evidence: Json, Other, unit "JSON";
         /// How far the bids and the asks of this book reach from mid
         coverage: [f64; 2], Bps, unit "bps", low 0.0;
     }
@@ -48,6 +52,7 @@ impl From<Report> for Outputs {
             direction: report.direction,
             below_baseline: report.below_baseline,
             bands: Json(report.bands),
+            evidence: Json(report.evidence),
             coverage: report.coverage,
         }
     }
@@ -68,7 +73,7 @@ impl Analysis for DepthAnomaly {
     }
 
     fn analyze(&mut self, book: &Book<'_>, settings: &Settings) -> Answer<Outputs> {
-        let notices = self.push(book.depth, book.snapshot.time_ms, book.restarted, settings);
+        let notices = self.push(book.depth, book.snapshot, book.restarted, settings);
         let remaining = |samples: usize| Some(samples as u64 * 1000);
         let outputs = self.report(book.depth).map(Outputs::from);
         let answer = match (self.evidence(settings), outputs) {
