@@ -193,6 +193,7 @@ impl Plugin {
             summary: self.summary.clone(),
             lane: self.lane,
             outputs: self.outputs.clone(),
+            described: self.described.clone(),
             file: self.file.clone(),
             digest: Arc::clone(&self.digest),
             budget: self.budget,

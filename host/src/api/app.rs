@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::instruments::Listings;
 use super::error::ApiError;
+use super::instruments::Listings;
 use super::metrics::Metrics;
 use super::security::Tokens;
 use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
 use crate::alerts::Alerts;
+use crate::analysis::Control;
 use crate::history::History;
 use crate::okx::Rest;
-use crate::analysis::Control;
 use crate::results::Link;
 
 /// What the program hands to its API.

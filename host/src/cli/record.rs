@@ -127,7 +127,7 @@ fn last(matches: &ArgMatches, settings: &Settings, span: Duration) -> anyhow::Re
     };
     let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
     let limits = limits(matches)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     let remote = Remote::new(matches, settings)?;
     let status = runtime()?.block_on(fetch(&remote, span, &pairs, &folder, limits))?;
     logging::tell(&format!("{}\n", words(&status)));

@@ -342,8 +342,19 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: &[&str] =
-    &["ALERT_", "RECENT_", "HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
+pub const PREFIXES: &[&str] = &[
+    "ALERT_",
+    "RECENT_",
+    "HISTORY_",
+    "BACKUP_",
+    "TRADING_PAIRS_",
+    "OKX_",
+    "PLUGIN_",
+    "LANE_",
+    "ORDERBOOK_",
+    "REDIS_TRADING_",
+    "REDIS_RESULTS_",
+];
 
 /// The setting of a name.
 #[must_use]

@@ -74,7 +74,9 @@ impl Runner {
 
 /// A field by its own name, whether it is published with the plugin's name before it or without.
 fn field<'a>(reading: &'a Reading, name: &str) -> Option<&'a str> {
-    let own = |published: &str| published == name || published.strip_prefix(&*reading.plugin).is_some_and(|rest| rest.strip_prefix('.') == Some(name));
+    let own = |published: &str| {
+        published == name || published.strip_prefix(&*reading.plugin).is_some_and(|rest| rest.strip_prefix('.') == Some(name))
+    };
     reading.fields.iter().find(|(published, _)| own(published)).map(|(_, value)| value.as_str())
 }
 
@@ -197,9 +199,15 @@ fn the_components_answer_bad_books_with_a_reason_and_go_on_as_if_there_had_been_
             if second % 40 == 7 {
                 for (code, bad) in bad_books(book) {
                     let reading = disturbed.at(&bad);
-                    let Outcome::Unknown(reason) = &reading.outcome else { panic!("{}: {code} was answered with {:?}", plugin.name, reading.outcome) };
+                    let Outcome::Unknown(reason) = &reading.outcome else {
+                        panic!("{}: {code} was answered with {:?}", plugin.name, reading.outcome)
+                    };
                     assert_eq!(&*reason.code, code, "{}", plugin.name);
-                    assert!(!reason.detail.is_empty() && reading.fields.iter().all(|(_, value)| value.is_empty()), "{}: {code}", plugin.name);
+                    assert!(
+                        !reason.detail.is_empty() && reading.fields.iter().all(|(_, value)| value.is_empty()),
+                        "{}: {code}",
+                        plugin.name
+                    );
                 }
             }
             let reading = disturbed.at(book);

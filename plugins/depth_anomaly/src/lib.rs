@@ -64,6 +64,7 @@ pub type DepthAnomalyPlugin = Analyzed<DepthAnomaly>;
 impl Analysis for DepthAnomaly {
     const SUMMARY: &'static str = "Sudden withdrawals and surges of depth in three bands a side, against the last 15 minutes";
     const LANE: Lane = Lane::Buffered;
+    const STATE_FORMAT: u32 = 2;
     type Parameters = Settings;
     type Outputs = Outputs;
     type State = Self;
@@ -75,7 +76,7 @@ impl Analysis for DepthAnomaly {
     fn analyze(&mut self, book: &Book<'_>, settings: &Settings) -> Answer<Outputs> {
         let notices = self.push(book.depth, book.snapshot, book.restarted, settings);
         let remaining = |samples: usize| Some(samples as u64 * 1000);
-        let outputs = self.report(book.depth).map(Outputs::from);
+        let outputs = self.report(book.depth, settings).map(Outputs::from);
         let answer = match (self.evidence(settings), outputs) {
             (Evidence::Complete, Some(outputs)) => Answer::ok(outputs),
             (Evidence::Provisional(missing), Some(outputs)) => {
