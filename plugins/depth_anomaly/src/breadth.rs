@@ -10,7 +10,7 @@ use crate::parameters::Settings;
 use crate::stream::Direction;
 use leadline_plugin::windows::median::MAD_TO_SIGMA;
 use leadline_plugin::windows::{Cusum, RollingMedian};
-use leadline_plugin::{DepthSide, math};
+use leadline_plugin::{DepthSide, kernels, math};
 use serde::{Deserialize, Serialize};
 
 /// What one level can count: gone or halved is the same, come or doubled too.
@@ -32,8 +32,7 @@ impl Levels {
     /// Takes over the levels within `reach` bps. `prices` are those of `side`, whose sign is −1 for bids and 1 for asks.
     pub fn fill(&mut self, sign: f64, prices: &[f64], side: &DepthSide, reach: f64) {
         let count = side.within(reach);
-        self.keys.clear();
-        self.keys.extend(prices[..count].iter().map(|price| sign * price));
+        kernels::scale(&prices[..count], sign, &mut self.keys);
         self.notional.clear();
         self.notional.extend_from_slice(&side.notional[..count]);
     }
