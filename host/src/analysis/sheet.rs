@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::component::Parameters;
 use super::error::PluginError;
 use super::limits::Budget;
+use super::schema::Parameters;
 
 /// The name of the file.
 pub(super) const SHEET: &str = "plugins.toml";
@@ -83,6 +83,15 @@ impl Sheet {
         toml::from_str(&text).map_err(|error| refused(error.to_string().trim_end().to_owned()))
     }
 
+    /// Reads a text as the folder's file would be read.
+    ///
+    /// # Errors
+    /// [`PluginError::Sheet`] with the line.
+    pub(super) fn parse(folder: &Path, text: &str) -> Result<Self, PluginError> {
+        let refused = |error: toml::de::Error| error.to_string().trim_end().to_owned();
+        toml::from_str(text).map_err(|error| PluginError::Sheet { file: folder.join(SHEET), detail: refused(error) })
+    }
+
     /// What it says of a component file.
     pub(super) fn entry(&self, file: &Path) -> Entry {
         file.file_stem().and_then(|stem| self.entries.get(&*stem.to_string_lossy())).cloned().unwrap_or_default()
@@ -90,6 +99,11 @@ impl Sheet {
 }
 
 impl Entry {
+    /// The same with other parameters for all pairs that have none of their own.
+    pub(super) fn with_parameters(&self, parameters: Map<String, Value>) -> Self {
+        Self { parameters, ..self.clone() }
+    }
+
     /// The limits, under the operator's.
     pub(super) fn budget(&self, operator: &Budget) -> Budget {
         let Limits { fuel, deadline_ms, memory_mb, table_entries, answer_kb, log_lines, recycle_calls } = self.limits;
