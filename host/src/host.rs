@@ -60,11 +60,11 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
-    /// What it keeps.
-    pub history: Arc<History>,
     /// What somebody should know of.
     pub alerts: Alerts,
     alert_tasks: AlertTasks,
+    /// What it keeps.
+    pub history: Arc<History>,
     crew: Arc<Crew>,
     plugins: Watch,
     roster: JoinHandle<()>,
@@ -158,17 +158,18 @@ impl Host {
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
         let history = History::open(&settings.history)?;
-        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
         let (alerts, alert_tasks) = Alerts::start(AlertParts {
             host: Arc::from(publish::host()),
             monitor: Arc::clone(&monitor),
             links: [link()?, link()?],
+            history: Arc::clone(&history),
             webhooks,
             proxies: Arc::clone(&proxies),
             pace: Pace::default(),
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
         monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
@@ -227,9 +228,9 @@ impl Host {
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
             backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
-            history,
             alerts,
             alert_tasks,
+            history,
             stop: stops,
         }))
     }

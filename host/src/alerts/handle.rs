@@ -1,5 +1,6 @@
 //! What can be asked of alerts, and changed, while the host runs.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -8,15 +9,19 @@ use utoipa::ToSchema;
 
 use super::condition::{Condition, Step, Value};
 use super::judge::{Draft, News};
-use super::rule::{Rule, RuleError};
+use super::rule::{Record, Rule, RuleError};
 use super::service::Alerts;
 use super::silence::{Silence, SilenceError, SilenceText};
 use super::{Alert, AlertKey, AlertState, DeliveryStatus, RuleView, Severity, Source, rulebook, store};
 use crate::clock::unix_ms;
+use crate::history::entry::{self, Measurement};
+use crate::history::query::{MAX_VALUES, Name, QueryError, RangeQuery, Selection, SeriesKey, Span};
 use crate::results::{LinkError, keys};
 
 /// Times of a preview that are named.
 const PREVIEW_TIMES: usize = 100;
+/// Pages of history that a preview looks at, of at most ten thousand values of each pair: five days of a reading a second.
+const PREVIEW_PAGES: usize = 50;
 /// Longest name of somebody who acknowledges, in letters.
 const LONGEST_BY: usize = 100;
 
@@ -39,6 +44,9 @@ pub enum AlertError {
     /// The silence is wrong.
     #[error(transparent)]
     Silence(#[from] SilenceError),
+    /// History can't say.
+    #[error(transparent)]
+    History(#[from] QueryError),
     /// Redis doesn't take it.
     #[error(transparent)]
     Redis(#[from] LinkError),
@@ -103,29 +111,46 @@ pub struct Preview {
 /// What a rule would have done on the values that a field had, oldest first: times in milliseconds since 1970, and the field's text, empty for
 /// none. A value stands until the next.
 pub fn preview<'a>(rule: &Rule, values: impl IntoIterator<Item = (u64, &'a str)>) -> Preview {
-    let (mut condition, mut preview) = (Condition::default(), Preview::default());
-    let mut began = None;
-    let mut last_ms = 0;
+    let mut trial = Trial::default();
     for (time_ms, text) in values {
-        let steps = [condition.pass(rule, time_ms), condition.see(rule, Value::of(text), time_ms)];
+        trial.see(rule, time_ms, Value::of(text));
+    }
+    trial.finish()
+}
+
+/// A preview under way, on one pair.
+#[derive(Default)]
+struct Trial {
+    condition: Condition,
+    preview: Preview,
+    began_ms: Option<u64>,
+    last_ms: u64,
+}
+
+impl Trial {
+    fn see(&mut self, rule: &Rule, time_ms: u64, value: Value<'_>) {
+        let steps = [self.condition.pass(rule, time_ms), self.condition.see(rule, value, time_ms)];
         for step in steps.into_iter().flatten() {
             match step {
                 Step::Fires { suppressed } => {
-                    preview.fired += 1;
-                    preview.suppressed += suppressed;
-                    if preview.times_ms.len() < PREVIEW_TIMES {
-                        preview.times_ms.push(time_ms);
+                    self.preview.fired += 1;
+                    self.preview.suppressed += suppressed;
+                    if self.preview.times_ms.len() < PREVIEW_TIMES {
+                        self.preview.times_ms.push(time_ms);
                     }
-                    began = Some(time_ms);
+                    self.began_ms = Some(time_ms);
                 }
-                Step::Ends => preview.firing_ms += began.take().map_or(0, |began| time_ms.saturating_sub(began)),
+                Step::Ends => self.preview.firing_ms += self.began_ms.take().map_or(0, |began| time_ms.saturating_sub(began)),
             }
         }
-        preview.values += 1;
-        last_ms = time_ms;
+        self.preview.values += 1;
+        self.last_ms = time_ms;
     }
-    preview.firing_ms += began.map_or(0, |began| last_ms.saturating_sub(began));
-    preview
+
+    fn finish(mut self) -> Preview {
+        self.preview.firing_ms += self.began_ms.map_or(0, |began| self.last_ms.saturating_sub(began));
+        self.preview
+    }
 }
 
 impl Alerts {
@@ -185,6 +210,58 @@ impl Alerts {
         store::put(&self.0.link, keys::ALERT_RULES, name, Some(json)).await?;
         self.0.look.notify_one();
         Ok(rule)
+    }
+
+    /// What a rule would have done on what history has of its field, over all of its pairs together.
+    ///
+    /// # Errors
+    /// [`AlertError::History`]: none is kept of plugins' own states, or the span can't be asked for.
+    pub async fn preview(&self, rule: &Rule, from_ms: u64, to_ms: u64) -> Result<Preview, AlertError> {
+        let measurement = match rule.record {
+            Record::Analysis => Measurement::Analysis,
+            Record::Feed => Measurement::Connection,
+            Record::System => Measurement::Host,
+            Record::Plugin => {
+                let (what, hint) =
+                    ("no history is kept of plugin:{name}".to_owned(), "a rule on a field of analyses, feed. or system. can be previewed");
+                return Err(QueryError::Question { what, hint }.into());
+            }
+        };
+        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let pairs = Name::all(rule.text.pairs.iter().map(String::as_str))?;
+        let selection = Selection { measurement, pairs, sources: Vec::new(), fields: vec![Name::new(&rule.field)?] };
+        let (mut next, end) = (ns(from_ms), ns(to_ms));
+        let mut trials: BTreeMap<SeriesKey, Trial> = BTreeMap::new();
+        for _ in 0..PREVIEW_PAGES {
+            let query = RangeQuery { selection: selection.clone(), span: Span::new(next, end)?, limit: MAX_VALUES };
+            let page = self.0.history.range(query).await?;
+            for (series, points) in page.series {
+                let trial = trials.entry(series).or_default();
+                for point in points {
+                    let time_ms = u64::try_from(point.time_ns / 1_000_000).unwrap_or(0);
+                    match &point.value {
+                        entry::Value::Number(number) => trial.see(rule, time_ms, Value::Number(*number)),
+                        entry::Value::Text(text) => trial.see(rule, time_ms, Value::of(text)),
+                        entry::Value::Flag(flag) => trial.see(rule, time_ms, Value::Text(if *flag { "true" } else { "false" })),
+                    }
+                }
+            }
+            match page.next_ns {
+                Some(from) if from < end => next = from,
+                _ => break,
+            }
+        }
+        let mut all = Preview::default();
+        for one in trials.into_values().map(Trial::finish) {
+            all.values += one.values;
+            all.fired += one.fired;
+            all.suppressed += one.suppressed;
+            all.firing_ms += one.firing_ms;
+            all.times_ms.extend(one.times_ms);
+        }
+        all.times_ms.sort_unstable();
+        all.times_ms.truncate(PREVIEW_TIMES);
+        Ok(all)
     }
 
     /// Takes a rule out of Redis; one of the host's own is then as the host has it.
@@ -262,7 +339,7 @@ impl Alerts {
             severity: Severity::Alert,
             code: "test".to_owned(),
             message: format!("a test of the webhook {name}: nothing is wrong"),
-            numbers: std::collections::BTreeMap::new(),
+            numbers: BTreeMap::new(),
             suppressed: 0,
         };
         let alert = self.ledger().once(draft, unix_ms());

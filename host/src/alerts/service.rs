@@ -19,6 +19,7 @@ use super::webhook::Webhook;
 use super::{Alert, AlertKey, AlertState, RuleView, Severity, Source, rulebook};
 use crate::analysis::{Outcome, Reading};
 use crate::clock::{self, unix_ms};
+use crate::history::History;
 use crate::monitor::{Monitor, Observer};
 use crate::okx::Proxies;
 use crate::results::{Link, LinkError, keys};
@@ -52,6 +53,7 @@ pub(super) struct Inner {
     pub(super) news: mpsc::Sender<News>,
     pub(super) outbox: Outbox,
     pub(super) link: Link,
+    pub(super) history: Arc<History>,
     /// Rings when Redis should be looked at.
     pub(super) look: Notify,
     pub(super) catalog: Catalog,
@@ -84,6 +86,8 @@ pub struct AlertParts {
     pub monitor: Arc<Monitor>,
     /// Two connections to Redis: one for the task, one for whoever changes something.
     pub links: [Link; 2],
+    /// What previews look at.
+    pub history: Arc<History>,
     /// Whom to tell.
     pub webhooks: Vec<Webhook>,
     /// How webhooks are reached.
@@ -118,7 +122,7 @@ impl Alerts {
     /// # Errors
     /// When no TLS can be set up for the webhooks.
     pub async fn start(parts: AlertParts) -> Result<(Self, AlertTasks), reqwest::Error> {
-        let AlertParts { host, monitor, links: [link, other], webhooks, proxies, pace, catalog } = parts;
+        let AlertParts { host, monitor, links: [link, other], history, webhooks, proxies, pace, catalog } = parts;
         let (sender, receiver) = mpsc::channel(WAITING);
         let client = delivery::client(proxies)?;
         let inner = Inner {
@@ -132,6 +136,7 @@ impl Alerts {
             news: sender,
             outbox: Outbox::default(),
             link: other,
+            history,
             look: Notify::new(),
             catalog,
             dropped: AtomicU64::new(0),

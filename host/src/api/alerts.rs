@@ -1,5 +1,7 @@
 //! Alerts: those that are on and those that were told lately, and what is set of rules, silences and webhooks.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,9 +18,15 @@ use super::security::Caller;
 use super::security::audit::What;
 use super::system::fresh;
 use crate::alerts::{
-    Alert, AlertError, AlertFilter, AlertState, Alerts, DeliveryStatus, RECENT, RuleText, RuleView, Severity, SilenceText, SilenceView,
-    Source,
+    Alert, AlertError, AlertFilter, AlertState, Alerts, DeliveryStatus, Preview, RECENT, RuleText, RuleView, Severity, SilenceText,
+    SilenceView, Source,
 };
+use crate::clock::unix_ms;
+use crate::history::query::QueryError;
+
+/// How far a preview may look back.
+const MIN_BACK: Duration = Duration::from_secs(1);
+const MAX_BACK: Duration = Duration::from_secs(31 * 24 * 3600);
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -27,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acknowledge))
         .routes(routes!(rules))
         .routes(routes!(set_rule, remove_rule))
+        .routes(routes!(preview))
         .routes(routes!(silences, add_silence))
         .routes(routes!(set_silence, end_silence))
         .routes(routes!(webhooks))
@@ -110,6 +119,8 @@ impl From<AlertError> for ApiError {
             AlertError::NotFound { .. } => Self::of(StatusCode::NOT_FOUND, "not_found", error),
             AlertError::Rule(_) => Self::of(StatusCode::BAD_REQUEST, "bad_rule", error),
             AlertError::Silence(_) => Self::of(StatusCode::BAD_REQUEST, "bad_silence", error),
+            AlertError::History(QueryError::Question { .. }) => Self::of(StatusCode::BAD_REQUEST, "bad_question", error),
+            AlertError::History(_) => Self::of(StatusCode::SERVICE_UNAVAILABLE, "no_history", error),
             AlertError::Redis(error) => error.into(),
         }
     }
@@ -187,6 +198,54 @@ async fn set_rule(State(app): State<App>, Path(name): Path<String>, Json(rule): 
     of(&app)?.set_rule(&name, &json).await?;
     let what = format!("rule {name} set: {json}");
     Ok(taken(name, what))
+}
+
+/// How far a preview looks back.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Back {
+    /// From when: `-` and a time such as `-1d` or `-30m`, at most a month.
+    #[param(example = "-1d")]
+    from: Option<String>,
+}
+
+impl Back {
+    fn time(&self) -> Result<Duration, ApiError> {
+        let text = self.from.as_deref().unwrap_or("-1d");
+        let time = text.strip_prefix('-').and_then(|text| humantime::parse_duration(text).ok());
+        time.filter(|time| (MIN_BACK..=MAX_BACK).contains(time)).ok_or_else(|| {
+            let shown: String = text.chars().take(40).collect();
+            ApiError::bad_request("bad_from", format!("`from` is {shown:?}"), "such as -30m or -1d; at most -31d")
+        })
+    }
+}
+
+/// What a rule would have done on what history has, without setting it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/alerts/rules/{name}/preview",
+    tag = "alerts",
+    security(("token" = ["viewer"])),
+    params(("name" = String, Path, description = "The rule's name", example = "thin"), Back),
+    request_body = RuleText,
+    responses(
+        (status = 200, description = "What it would have done", body = Preview),
+        (status = 400, description = "It is wrong, and why", body = ErrorBody)
+    )
+)]
+async fn preview(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(back): Query<Back>,
+    Json(rule): Json<RuleText>,
+) -> Result<Response, ApiError> {
+    let alerts = of(&app)?;
+    let json = serde_json::to_string(&rule).map_err(|error| ApiError::of(StatusCode::BAD_REQUEST, "bad_rule", error))?;
+    let rule = alerts.check_rule(&name, &json).map_err(AlertError::from)?;
+    let now = unix_ms();
+    let from = now.saturating_sub(u64::try_from(back.time()?.as_millis()).unwrap_or(u64::MAX));
+    Ok(fresh(alerts.preview(&rule, from, now).await?))
 }
 
 /// Removes a rule from Redis; one of the host's own is then as the host has it.

@@ -111,6 +111,9 @@ fn folders(settings: &Settings, found: &mut Findings) {
     if let Some(files) = &settings.log.files {
         folders.push(("LOG_DIR", &files.folder));
     }
+    if let Some(history) = &settings.history.folder {
+        folders.push(("HISTORY_DIR", history));
+    }
     if let Some(cache) = &settings.plugins.cache {
         folders.push(("PLUGIN_CACHE_DIR", cache));
     }
