@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
-use crate::analysis::{self, Budget, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::analysis::{self, Budget, Control, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
@@ -23,6 +22,7 @@ use crate::monitor::publish::{self, PublishParts};
 use crate::monitor::{Monitor, exchange_clock, latency::Summary};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
 
 /// Why the host can't start.
@@ -60,13 +60,15 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What is at work, to be seen and changed.
+    pub plugins: Control,
+    /// What it keeps.
+    pub history: Arc<History>,
     /// What somebody should know of.
     pub alerts: Alerts,
     alert_tasks: AlertTasks,
-    /// What it keeps.
-    pub history: Arc<History>,
     crew: Arc<Crew>,
-    plugins: Watch,
+    keeper: Watch,
     roster: JoinHandle<()>,
     clock: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -76,9 +78,6 @@ pub struct Host {
     backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
-
-/// How often the folder of plugins is looked at; a file is acted upon once it has looked the same twice.
-const SWEEP: Duration = Duration::from_millis(250);
 
 /// What the keeper of the plugins tells, on its way to Redis and to the page.
 struct Desk {
@@ -90,6 +89,10 @@ impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
         self.monitor.plugin(plugin, &fields);
         self.writer.hash(keys::plugin(plugin), fields);
+    }
+
+    fn shadow(&mut self, report: &analysis::ShadowReport) {
+        self.writer.hash(keys::shadow(&report.plugin), report.hash());
     }
 
     fn stopped(&mut self, plugin: &Plugin) {
@@ -158,6 +161,7 @@ impl Host {
         let monitor = Arc::new(Monitor::default());
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
         let history = History::open(&settings.history)?;
+        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
         let (alerts, alert_tasks) = Alerts::start(AlertParts {
             host: Arc::from(publish::host()),
             monitor: Arc::clone(&monitor),
@@ -169,7 +173,6 @@ impl Host {
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
-        let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
         monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
@@ -180,12 +183,16 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
+        let control = keeper.control();
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
+        let recent = Arc::new(Recent::new(settings.recent, &settings.okx.ws_url, &settings.okx.channel));
+        // Set once: this monitor has just been made.
+        let _ = monitor.recent.set(Arc::clone(&recent));
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
@@ -196,6 +203,7 @@ impl Host {
             lines: Lines::new(&settings.okx, Arc::clone(&proxies), Arc::clone(&monitor)),
             rest: rest.clone(),
             monitor: Arc::clone(&monitor),
+            recent: Arc::clone(&recent),
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();
@@ -210,6 +218,7 @@ impl Host {
         let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
         let parts = Parts {
             live: Some(live),
+            plugins: Some(control.clone()),
             link: link()?,
             pairs_key: settings.pairs.key.clone(),
             rest: rest.clone(),
@@ -218,7 +227,8 @@ impl Host {
         };
         Ok(Some(Self {
             addr,
-            plugins: Watch::start(keeper, SWEEP)?,
+            plugins: control,
+            keeper: Watch::start(keeper)?,
             crew,
             roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
@@ -228,17 +238,17 @@ impl Host {
             writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
             backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
+            history,
             alerts,
             alert_tasks,
-            history,
             stop: stops,
         }))
     }
 
     /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
     pub async fn stop(self) {
-        let plugins = self.plugins;
-        let _ = tokio::task::spawn_blocking(move || plugins.stop()).await;
+        let keeper = self.keeper;
+        let _ = tokio::task::spawn_blocking(move || keeper.stop()).await;
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;

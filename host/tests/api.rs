@@ -4,7 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use leadline_host::api::app::Parts;
 use leadline_host::api::security::{Role, tokens};
@@ -410,6 +410,7 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let link = Link::new(&settings.redis).expect("an address");
     let parts = Parts {
         live: None,
+        plugins: None,
         link,
         pairs_key: settings.pairs.key.clone(),
         rest,
@@ -545,4 +546,47 @@ fn the_description_in_the_repository_is_the_one_that_the_routes_give() {
     let kept = std::fs::read_to_string(repository("docs/openapi.json")).unwrap_or_default();
     let made = leadline_host::api::router::description().json;
     assert!(kept == made, "docs/openapi.json is another\nhint: cargo run -p leadline -- openapi > docs/openapi.json");
+}
+
+/// `leadline record --last ...` against this host.
+async fn last(rig: &Rig, out: &Path, more: &[&str]) -> std::process::Output {
+    let mut command = tokio::process::Command::new(support::program());
+    command.args(["record", "--last", "10m", "--host", &format!("http://{}", rig.addr), "--out"]).arg(out).args(more);
+    command.env_remove("LEADLINE_TOKEN").output().await.expect("the program runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_has_just_received_becomes_a_recording_that_verify_finds_clean() {
+    let rig = Rig::start(&[]).await;
+    let mut connection = rig.exchange.subscribed().await;
+    connection.snapshot(10, 50).await;
+    for id in 10..40 {
+        connection.update(id, id + 1).await;
+    }
+    until("the last book is analysed", async || rig.redis.field("analysis:BTC-USDT", "large_orders.sequence").await == "40").await;
+    let folder = rig.folder.path().join("recording");
+    let output = last(&rig, &folder, &[]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("recorded 31 frames"), "{said}");
+    let audit = leadline_recording::audit(&folder).expect("a recording");
+    assert_eq!((audit.rows.len(), audit.rows[0].counters.frames, audit.rows[0].counters.gaps), (1, 31, 0));
+    assert!(std::fs::read_to_string(folder.join("manifest.json")).expect("written").contains("before the pair began"));
+    // Another time into the same folder, and pairs that nobody has.
+    let again = last(&rig, &folder, &[]).await;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("holds a recording already"), "{again:?}");
+    let unknown = last(&rig, &rig.folder.path().join("other"), &["--pairs", "ETH-USDT"]).await;
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && said.contains("ETH-USDT") && said.contains("hint:"), "{said}");
+    rig.host.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_named_with_what_to_do() {
+    let output = tokio::process::Command::new(support::program())
+        .args(["record", "--last", "1m", "--host", &format!("http://127.0.0.1:{}", support::free_port()), "--out", "/nowhere/at/all"])
+        .output()
+        .await
+        .expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("no host answers at") && said.contains("hint:"), "{said}");
 }

@@ -400,8 +400,11 @@ mod tests {
         }
     }
 
-    /// What comes of readings: state, notices, and the second of each.
-    fn told(judge: &mut Judge, readings: &[(&str, &[(&'static str, &str)], u64)]) -> Vec<String> {
+    /// A reading: its state, its notices (severity and code), its second.
+    type Seen<'a> = (&'a str, &'a [(&'static str, &'a str)], u64);
+
+    /// What comes of readings.
+    fn told(judge: &mut Judge, readings: &[Seen<'_>]) -> Vec<String> {
         let mut all = Vec::new();
         for (state, notices, second) in readings {
             let reading = reading(&[("liquidity_index", "12"), ("liquidity_alert", state)], notices);
@@ -418,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_state_is_told_by_the_notice_that_goes_with_it_and_is_over_with_normal() {
-        let readings: [(&str, &[(&'static str, &str)], u64); 6] = [
+        let readings: [Seen<'_>; 6] = [
             ("normal", &[], 0),
             ("warning", &[("warning", "liquidity_warning")], 1),
             ("warning", &[], 2),
@@ -431,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_state_that_comes_back_soon_is_counted_but_a_worse_one_is_told_at_once() {
-        let readings: [(&str, &[(&'static str, &str)], u64); 9] = [
+        let readings: [Seen<'_>; 9] = [
             ("warning", &[], 0),
             ("normal", &[], 1),
             ("warning", &[], 2),
@@ -450,7 +453,7 @@ mod tests {
     #[test]
     fn a_notice_that_is_no_change_of_state_is_told_once_a_minute() {
         let regime: &[(&'static str, &str)] = &[("warning", "regime_change")];
-        let readings = [("normal", regime, 0), ("normal", regime, 30), ("normal", regime, 61)];
+        let readings: [Seen<'_>; 3] = [("normal", regime, 0), ("normal", regime, 30), ("normal", regime, 61)];
         assert_eq!(told(&mut Judge::default(), &readings), ["0: once regime_change", "61: once regime_change"]);
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::error::ApiError;
 use super::instruments::Listings;
 use super::metrics::Metrics;
 use super::security::Tokens;
@@ -11,6 +12,7 @@ use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
 use crate::alerts::Alerts;
+use crate::analysis::Control;
 use crate::history::History;
 use crate::okx::Rest;
 use crate::results::Link;
@@ -19,6 +21,8 @@ use crate::results::Link;
 pub struct Parts {
     /// The host; none: an API without a feed.
     pub live: Option<Live>,
+    /// What is at work there, to be seen and changed.
+    pub plugins: Option<Control>,
     /// A connection to Redis for the API alone: its calls never wait behind the lanes'.
     pub link: Link,
     /// The Set of wanted pairs.
@@ -44,6 +48,8 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Who has a token.
     pub tokens: Arc<Tokens>,
+    /// What is at work, to be seen and changed; none: an API without a feed.
+    pub plugins: Option<Control>,
     /// For Prometheus.
     pub metrics: Arc<Metrics>,
     /// The host's alerts; none: this process runs no host.
@@ -63,4 +69,15 @@ pub struct Description {
     pub json: String,
     /// As a page.
     pub html: String,
+}
+
+impl App {
+    /// What is at work.
+    ///
+    /// # Errors
+    /// 503 where no plugins run.
+    pub fn plugins(&self) -> Result<&Control, ApiError> {
+        let hint = "ask the API of the process that has the feed, whose role is not `api`";
+        self.plugins.as_ref().ok_or_else(|| ApiError::unavailable("no_plugins", "no plugins run in this process", hint))
+    }
 }

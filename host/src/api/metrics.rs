@@ -254,7 +254,7 @@ impl Host {
 type Counted<'a> = (&'static str, &'static str, Option<Unit>, &'a Counter);
 
 /// All counters of the host. Taken apart by name, so that a new one that is missing here doesn't compile.
-fn counters(all: &Counters) -> [Counted<'_>; 20] {
+fn counters(all: &Counters) -> [Counted<'_>; 21] {
     let Counters {
         frames,
         bytes,
@@ -276,6 +276,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 20] {
         redis_errors,
         events_dropped,
         lane_dropped,
+        checkpoints,
     } = all;
     [
         ("frames", "Book frames received", None, frames),
@@ -296,6 +297,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 20] {
         ("readings_superseded", "Readings that a newer one overtook before Redis took them", None, readings_superseded),
         ("faults", "Calls of plugins that were stopped or failed", None, faults),
         ("redis_errors", "Calls to Redis that failed", None, redis_errors),
+        ("lane_checkpoints", "Checkpoints of the buffered lane written", None, checkpoints),
         ("events_dropped", "Events that nobody could be told, since Redis was away too long", None, events_dropped),
         ("lane_dropped", "Frames of the buffered lane dropped: List full, Redis away too long, or unreadable", None, lane_dropped),
     ]
@@ -312,11 +314,14 @@ struct PairSample {
     audited_ms: Option<u64>,
     report: Report,
     delay_reliable: Option<&'static str>,
-    counts: [u64; 9],
+    /// Frames of the buffered lane that aren't published yet, and how old the oldest is.
+    lane: (usize, std::time::Duration),
+    skipped: Vec<(Arc<str>, u64)>,
+    counts: [u64; 10],
 }
 
 /// What [`PairSample::counts`] counts.
-const PAIR_COUNTS: [(&str, &str); 9] = [
+const PAIR_COUNTS: [(&str, &str); 10] = [
     ("pair_frames", "Book frames received"),
     ("pair_gaps", "Times the book broke"),
     ("pair_resyncs", "Snapshots asked for anew"),
@@ -326,6 +331,7 @@ const PAIR_COUNTS: [(&str, &str); 9] = [
     ("pair_joins", "Times a new connection took the pair over without a gap"),
     ("pair_audits", "Times the kept book was compared with the exchange's own at the same sequence number"),
     ("pair_drift", "Audits that found the kept book wrong"),
+    ("pair_lane_dropped", "Frames of the buffered lane that were dropped"),
 ];
 
 impl PairSample {
@@ -342,6 +348,8 @@ impl PairSample {
             audited_ms: status.audited_ms,
             delay_reliable: report.delay.map(|delay| delay.reliable(clock)),
             report,
+            lane: (status.lane.waiting(), status.lane.lag()),
+            skipped: status.skipped.clone(),
             counts: [
                 status.frames,
                 status.gaps,
@@ -352,6 +360,7 @@ impl PairSample {
                 status.joins,
                 status.audits,
                 status.drift,
+                status.lane.dropped_total(),
             ],
         }
     }
@@ -375,7 +384,7 @@ fn of_pairs(sheet: &mut Sheet<'_>, pairs: &[PairSample]) -> fmt::Result {
     sheet.gauge("pair_state", "1 for the state that the pair is in, 0 for the others", None, states)?;
     let seconds_unit = || Some(Unit::Seconds);
     let ratio = || Some(Unit::Other("ratio".to_owned()));
-    let gauges: [(&str, &str, Option<Unit>, Number); 10] = [
+    let gauges: [(&str, &str, Option<Unit>, Number); 12] = [
         ("pair_verified", "1 while the kept book is the exchange's as far as its frames came", None, |pair| Some(flag(pair.verified))),
         ("pair_verified_since_timestamp", "Since when it is so without a break", seconds_unit(), |pair| {
             pair.report.verified_since_ms.map(seconds)
@@ -390,6 +399,8 @@ fn of_pairs(sheet: &mut Sheet<'_>, pairs: &[PairSample]) -> fmt::Result {
         }),
         ("pair_frames_per_second", "Frames a second over the last ten", None, |pair| Some(pair.report.frames_per_second + 0.0)),
         ("pair_bytes_per_second", "Their bytes a second", None, |pair| Some(pair.report.bytes_per_second + 0.0)),
+        ("pair_lane_waiting", "Frames of the buffered lane whose readings aren't published yet", None, |pair| Some(pair.lane.0 as f64)),
+        ("pair_lane_lag", "How long the oldest of them has been under way", seconds_unit(), |pair| Some(pair.lane.1.as_secs_f64())),
         ("pair_delay_least", "Least delay of the last ten minutes; negative where the clocks differ", seconds_unit(), |pair| {
             pair.report.delay.map(|delay| delay.least_ms as f64 / 1000.0)
         }),
@@ -417,6 +428,10 @@ fn of_pairs(sheet: &mut Sheet<'_>, pairs: &[PairSample]) -> fmt::Result {
     });
     let help = "From the exchange's time of a change to its arrival, over the last one to two minutes; see leadline_pair_delay_reliable";
     sheet.gauge("pair_delay", help, Some(Unit::Seconds), delays)?;
+    let skipped = pairs
+        .iter()
+        .flat_map(|pair| pair.skipped.iter().map(|(plugin, books)| (vec![("instrument_id", &*pair.id), ("plugin", &**plugin)], *books)));
+    sheet.counter("pair_skipped", "Books that a plugin of the memory lane skipped because a newer one had come", None, skipped)?;
     for (at, (name, help)) in PAIR_COUNTS.into_iter().enumerate() {
         sheet.counter(name, help, None, pairs.iter().map(|pair| (pair.labels(), pair.counts[at])))?;
     }

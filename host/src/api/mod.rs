@@ -28,6 +28,8 @@
 //! - [`instruments`]: the route of what the exchange lists.
 //! - [`history`]: routes of what was kept.
 //! - [`export`]: a span of history as lines.
+//! - [`plugins`]: routes of the plugins at work.
+//! - [`recent`]: the frames of the last minutes, for `leadline record --last`.
 //! - [`books`]: routes of feeds, books and readings.
 //! - [`system`]: routes about the host itself.
 
@@ -47,6 +49,8 @@ mod openapi;
 pub mod own_metrics;
 mod page;
 mod pairs;
+mod plugins;
+mod recent;
 pub mod router;
 pub mod security;
 pub mod server;

@@ -114,6 +114,7 @@ impl Server {
             listings: Arc::new(Listings::new(parts.rest)),
             hub: Arc::clone(&hub),
             tokens: Arc::clone(self.gate.tokens()),
+            plugins: parts.plugins,
             metrics,
             alerts: parts.alerts,
             history: parts.history,

@@ -8,8 +8,11 @@
 //! - [`child`]: a server started for a demo, and stopped with it.
 //! - [`simulate`]: `leadline simulate`, the exchange on loopback.
 //! - [`record`]: `leadline record`, the exchange's frames into a folder.
+//! - [`last`]: `leadline record --last`, what a running host just received.
+//! - [`remote`]: a running host's API, as the commands call it.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
+//! - [`evaluate`]: `leadline evaluate`, how right the analyses are on labelled markets.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
 //! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
@@ -22,9 +25,12 @@ mod backup;
 mod check;
 mod child;
 mod demo;
+mod evaluate;
+mod last;
 mod openapi;
 mod plugin;
 mod record;
+mod remote;
 mod replay;
 mod run;
 mod signals;
@@ -49,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(("record", matches)) => record::main(matches),
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
+        Some(("evaluate", matches)) => evaluate::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
         Some(("backup", matches)) => backup::backup_main(matches),
         Some(("restore", matches)) => backup::restore_main(matches),

@@ -43,7 +43,7 @@ async fn api_alone(settings: Settings, stop: &CancellationToken) -> anyhow::Resu
     tracing::info!("page: http://{addr}, from Redis alone");
     let history = History::to_read(&settings.history)?;
     let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()?))?;
-    server.run(Parts { live: None, link, pairs_key: settings.pairs.key, rest, alerts: None, history }, stop.clone()).await;
+    server.run(Parts { live: None, plugins: None, link, pairs_key: settings.pairs.key, rest, alerts: None, history }, stop.clone()).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! - [`exchange_clock`]: the exchange's clock against this host's, asked now and then.
 //! - [`observer`]: the one place where everything that happens can be seen.
 //! - [`figures`]: rates, sizes, delays of one pair, and how long its book was verified.
+//! - [`lane`]: how far a pair's buffered lane is behind.
 //! - [`look`]: the best levels of a book, copied out only while somebody looks at them.
 //! - [`history_figures`]: what the history says of itself.
 //! - [`machine`]: what this process uses of its machine.
@@ -21,6 +22,7 @@ pub mod counters;
 pub mod exchange_clock;
 pub mod figures;
 pub mod history_figures;
+pub mod lane;
 pub mod latency;
 pub mod look;
 pub mod machine;
@@ -32,11 +34,12 @@ pub mod stages;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
 pub use history_figures::{HistoryFigures, HistoryReport};
+pub use lane::LaneFigures;
 pub use latency::Latency;
 pub use observer::{Observer, PluginState};
 
@@ -47,6 +50,7 @@ use self::stages::Stages;
 use crate::analysis::{Outcome, Reading};
 use crate::okx::Change;
 use crate::pairs::PairState;
+use crate::recent::Recent;
 use crate::results::LinkError;
 
 /// The exchange's clock against this host's.
@@ -84,6 +88,8 @@ pub struct Monitor {
     pub latency: Latency,
     /// Pairs and readings.
     pub board: Board,
+    /// The frames of the last minutes, once the host keeps them.
+    pub recent: OnceLock<Arc<Recent>>,
     /// Connections to the exchange that are open now.
     pub connections: AtomicU64,
     /// The exchange's clock against this host's, once it was asked.
@@ -187,7 +193,8 @@ impl Monitor {
         self.observers.set(observers);
     }
 
-    /// A reading. Memory lane: when it was made. Buffered lane: once Redis has it.
+    /// A reading, which nothing will make a second time. Memory lane: when it was made, on the plugin's thread. Buffered lane: once Redis has
+    /// it, in order for each pair.
     pub fn reading(&self, reading: &Reading) {
         self.counters.readings.add(1);
         if matches!(reading.outcome, Outcome::Fault(_)) {

@@ -1,5 +1,6 @@
 //! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let measured = |summary: Summary, us: u64| if summary.count == 0 { String::new() } else { ms(us) };
     let number = |n: u64| n.to_string();
     let not_run = monitor.not_run();
+    let cells = monitor.board.pairs();
     let offset = monitor.exchange_clock();
     let redis = monitor.redis();
     let of_redis = |of: fn(&RedisFigures) -> Option<f64>, digits: usize| {
@@ -38,6 +40,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     };
     let machine = monitor.machine();
     let disk = machine.disk.as_ref();
+    let recent = monitor.recent.get().map(|recent| recent.figures()).unwrap_or_default();
     let history = monitor.history.get();
     let of_history = |of: fn(&HistoryReport) -> u64| history.as_ref().map_or_else(String::new, |history| of(history).to_string());
     let mut fields = vec![
@@ -76,9 +79,19 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("readings", number(counters.readings.get())),
         ("readings_superseded", number(counters.readings_superseded.get())),
         ("memory_lane_skipped", number(skipped)),
+        ("buffered_lane_checkpoints", number(counters.checkpoints.get())),
+        ("buffered_lane_waiting", number(cells.iter().map(|cell| cell.status().lane.waiting() as u64).sum())),
+        (
+            "buffered_lane_lag_ms",
+            number(
+                cells.iter().map(|cell| cell.status().lane.lag()).max().map_or(0, |lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+            ),
+        ),
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
+        ("recent_bytes", number(recent.bytes)),
+        ("recent_frames_dropped", number(recent.dropped)),
         ("events_dropped", number(counters.events_dropped.get())),
         ("history_queued", of_history(|history| history.queued)),
         ("history_spooled_bytes", of_history(|history| history.spooled_bytes)),
@@ -164,6 +177,7 @@ pub async fn run(parts: PublishParts, link: Link, stop: CancellationToken) {
             monitor.set_redis(RedisFigures::ask(&link).await);
             monitor.set_machine(machine.look());
         }
+        note_skipped(&monitor, &desks);
         for cell in monitor.board.pairs() {
             // A pair without a connection has nobody else who writes this each second.
             let status = cell.status();
@@ -186,6 +200,21 @@ pub async fn run(parts: PublishParts, link: Link, stop: CancellationToken) {
         writer.hash(keys::MONITORING.to_owned(), figures);
         if stopping {
             return;
+        }
+    }
+}
+
+/// Tells each pair how many of its books plugins of the memory lane have skipped.
+fn note_skipped(monitor: &Monitor, desks: &Desks<MemoryDesk>) {
+    let mut by_pair: HashMap<Arc<str>, Vec<(Arc<str>, u64)>> = HashMap::new();
+    for desk in desks.all().iter() {
+        for (pair, books) in desk.skipped_by_pair() {
+            by_pair.entry(pair).or_default().push((Arc::clone(&desk.name), books));
+        }
+    }
+    for cell in monitor.board.pairs() {
+        if let Some(skipped) = by_pair.remove(&cell.pair) {
+            cell.status().skipped = skipped;
         }
     }
 }

@@ -124,6 +124,10 @@ impl PairStatus {
             ("delay_ms_p50", delay.map_or_else(String::new, |delay| delay.p50_ms.to_string())),
             ("delay_ms_p99", delay.map_or_else(String::new, |delay| delay.p99_ms.to_string())),
             ("delay_reliable", delay.map_or("", |delay| delay.reliable(clock)).to_owned()),
+            ("lane_waiting", self.lane.waiting().to_string()),
+            ("lane_lag_ms", ms(self.lane.lag()).to_string()),
+            ("lane_dropped", self.lane.dropped_total().to_string()),
+            ("skipped", self.skipped.iter().map(|(plugin, books)| format!("{plugin} {books}")).collect::<Vec<_>>().join(", ")),
             ("written_at", rfc3339(unix_ms())),
         ]
     }

@@ -63,6 +63,12 @@ pub fn plugin(name: &str) -> String {
     format!("plugin:{name}")
 }
 
+/// Hash: how the candidate beside a plugin is doing.
+#[must_use]
+pub fn shadow(plugin: &str) -> String {
+    format!("shadow:{plugin}")
+}
+
 /// List: frames of a pair that no consumer has taken yet, newest first.
 ///
 /// The braces put it into the Cluster slot of [`analysis`], so that one transaction can move the lane on and publish a reading.
@@ -77,7 +83,7 @@ pub fn lane_processing(pair: &str) -> String {
     format!("{}:processing", lane(pair))
 }
 
-/// Hash: how far the lane of a pair has been read.
+/// Hash: how far the lane of a pair has been published, and its last checkpoint.
 #[must_use]
 pub fn lane_position(pair: &str) -> String {
     format!("{}:position", lane(pair))

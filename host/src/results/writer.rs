@@ -306,7 +306,7 @@ fn remove(pipeline: &mut Pipeline, pair: &str) {
 }
 
 /// Every key of a pair.
-fn all_keys(pair: &str) -> [String; 6] {
+fn all_keys(pair: &str) -> [String; 7] {
     [
         keys::analysis(pair),
         keys::orderbook(pair),
@@ -314,5 +314,6 @@ fn all_keys(pair: &str) -> [String; 6] {
         keys::lane(pair),
         keys::lane_processing(pair),
         keys::lane_position(pair),
+        keys::lane_state(pair),
     ]
 }
