@@ -85,9 +85,24 @@ pub(super) fn is_plugin_file(name: &str) -> bool {
 /// A folder for the time of the work, on the disk that the file is for; it goes with the work.
 pub(super) struct Staging(pub(super) PathBuf);
 
+/// What such a folder is called, with the number of its process behind.
+const STAGING: &str = ".leadline-backup-";
+
+/// Removes what a process left that was killed in the middle.
+fn sweep(beside: &Path) {
+    for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(STAGING)).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl Staging {
     pub(super) fn new(beside: &Path) -> Result<Self, BackupError> {
-        let folder = beside.join(format!(".leadline-backup-{}-{}", std::process::id(), crate::clock::since_start()));
+        sweep(beside);
+        let folder = beside.join(format!("{STAGING}{}-{}", std::process::id(), crate::clock::since_start()));
         std::fs::create_dir(&folder).map_err(|error| BackupError::file(&folder, &error))?;
         Ok(Self(folder))
     }
