@@ -44,7 +44,7 @@ class Host:
         self.log = open(Path(self.folder.name) / "host.log", "w+")
         self.started = time.monotonic()
         self.host = self._start([program, "run", "--redis-addr", f"127.0.0.1:{port}", "--okx-ws-url", url, "--okx-rest-url", rest, "--plugin-dir", plugins,
-                                 "--api-addr", "127.0.0.1:0", "--log-level", "warn"], stderr=self.log)
+                                 "--api-addr", "127.0.0.1:0", "--log-level", "warn", "--history-dir", "none"], stderr=self.log)
 
     def _start(self, words, **options):
         self.processes.append(Process(words, **options))

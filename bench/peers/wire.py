@@ -43,7 +43,7 @@ class Process:
 
     def __init__(self, words, **options):
         # Settings of the person who runs this must not change what is measured.
-        prefixes = ("REDIS_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "API_", "LOG_")
+        prefixes = ("REDIS_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "API_", "LOG_", "HISTORY_", "INFLUX_", "BACKUP_")
         env = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
         self.child = subprocess.Popen([str(word) for word in words], env=env, **options)
 

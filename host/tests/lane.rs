@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadline_host::analysis::{Crew, Engine, load_folder};
 use leadline_host::clock::Arrival;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "buffer:{analysis:BTC-USDT}";
+const STATE: &str = "state:{analysis:BTC-USDT}";
 
 /// One run of a host's buffered lane for BTC-USDT.
 struct Run {
@@ -28,8 +30,7 @@ struct Run {
     link: Box<dyn Fn() -> Link>,
     /// Ends the producer.
     sending: CancellationToken,
-    /// Frames the List may hold.
-    bound: usize,
+    lane: Lane,
 }
 
 impl Run {
@@ -43,7 +44,7 @@ impl Run {
             monitor,
             link: Box::new(move || Link::new(&settings.redis).expect("an address")),
             sending: CancellationToken::new(),
-            bound: lane.max_frames,
+            lane,
         }
     }
 
@@ -64,7 +65,7 @@ impl Run {
             }
         }
         let sender = tokio::spawn(Arc::clone(&self.producer).run((self.link)(), self.sending.clone()));
-        let wanted = (before + i64::try_from(to - from).expect("few")).min(i64::try_from(self.bound).expect("few"));
+        let wanted = (before + i64::try_from(to - from).expect("few")).min(i64::try_from(self.lane.max_frames).expect("few"));
         until("the frames stand in the List", async || redis.ask::<i64>(&["LLEN", KEY]).await == wanted).await;
         self.sending.cancel();
         sender.await.expect("it ends");
@@ -81,8 +82,10 @@ impl Run {
             queue: self.producer.queue(&pair),
             pair,
             desks: self.crew.buffered.clone(),
+            memory: self.crew.memory.clone(),
             instrument,
             link: Arc::new((self.link)()),
+            lane: self.lane,
             publication: Arc::default(),
             monitor: Arc::clone(&self.monitor),
         }
@@ -90,15 +93,14 @@ impl Run {
 }
 
 async fn settled(redis: &Redis, sequence: i64) {
-    until("the last reading is published and nothing is left", async || {
-        redis.field("analysis:BTC-USDT", "liquidity.sequence").await == sequence.to_string()
-            && redis.ask::<i64>(&["LLEN", KEY]).await == 0
-            && redis.ask::<i64>(&["LLEN", &format!("{KEY}:processing")]).await == 0
+    until("the last reading is published and nothing waits", async || {
+        redis.field("analysis:BTC-USDT", "liquidity.sequence").await == sequence.to_string() && redis.ask::<i64>(&["LLEN", KEY]).await == 0
     })
     .await;
 }
 
-const LANE: Lane = Lane { keyframe_every: 100, max_frames: 6000 };
+const LANE: Lane =
+    Lane { keyframe_every: 100, max_frames: 6000, checkpoint_every: Duration::from_secs(3600), max_age: Duration::from_secs(3600) };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_is_analysed_in_order_and_its_reading_published_once() {
@@ -115,6 +117,11 @@ async fn every_frame_is_analysed_in_order_and_its_reading_published_once() {
     assert_eq!(run.monitor.counters.readings.get(), 1000, "two plugins, 500 books");
     assert_eq!(run.monitor.counters.lane_dropped.get(), 0);
     assert_eq!(redis.field(&format!("{KEY}:position"), "index").await, "499");
+    // The checkpoint of the stop.
+    assert_eq!(redis.ask::<i64>(&["LLEN", &format!("{KEY}:processing")]).await, 0);
+    let mut kept: Vec<String> = redis.ask(&["HKEYS", STATE]).await;
+    kept.sort();
+    assert_eq!(kept, ["depth_anomaly", "lane:book", "liquidity"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +152,7 @@ async fn what_a_dead_consumer_had_taken_is_finished_by_the_next_and_published_on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_list_drops_its_oldest_frames_counts_them_and_goes_on_from_a_keyframe() {
     let redis = Redis::start().await;
-    let run = Run::new(&redis, 1, Lane { keyframe_every: 40, max_frames: 100 });
+    let run = Run::new(&redis, 1, Lane { keyframe_every: 40, max_frames: 100, ..LANE });
     let last = run.push(&redis, 0, 250).await;
     assert_eq!(redis.ask::<i64>(&["LLEN", KEY]).await, 100);
     assert_eq!(run.monitor.counters.lane_dropped.get(), 150);
@@ -177,7 +184,7 @@ async fn foreign_bytes_in_the_list_are_dropped_and_the_lane_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_holds_a_keyframe_and_then_changes() {
     let redis = Redis::start().await;
-    let run = Run::new(&redis, 1, Lane { keyframe_every: 10, max_frames: 1000 });
+    let run = Run::new(&redis, 1, Lane { keyframe_every: 10, max_frames: 1000, ..LANE });
     run.push(&redis, 0, 31).await;
     let frames: Vec<Vec<u8>> = redis.ask(&["LRANGE", KEY, "0", "-1"]).await;
     let keyframes: Vec<u64> = frames
@@ -188,4 +195,72 @@ async fn the_list_holds_a_keyframe_and_then_changes() {
         .map(|frame| frame.index)
         .collect();
     assert_eq!(keyframes, [0, 10, 20, 30]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_of_another_version_is_gone_without_and_the_lane_begins_at_the_next_keyframe() {
+    let redis = Redis::start().await;
+    for (field, bytes) in [("lane:book", "C\u{9}..."), ("liquidity", "S\u{9}..."), ("depth_anomaly", "")] {
+        redis.ask::<i64>(&["HSET", STATE, field, bytes]).await;
+    }
+    let run = Run::new(&redis, 1, LANE);
+    let last = run.push(&redis, 0, 20).await;
+    let stop = CancellationToken::new();
+    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
+    settled(&redis, last).await;
+    stop.cancel();
+    consumer.await.expect("it ends");
+    assert_eq!(run.monitor.counters.readings.get(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_older_than_they_may_be_are_dropped_and_counted() {
+    let redis = Redis::start().await;
+    let run = Run::new(&redis, 1, Lane { max_age: Duration::ZERO, ..LANE });
+    run.push(&redis, 0, 20).await;
+    let stop = CancellationToken::new();
+    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
+    until("all are dropped", async || run.monitor.counters.lane_dropped.get() == 20).await;
+    stop.cancel();
+    consumer.await.expect("it ends");
+    assert_eq!(run.monitor.counters.readings.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_keep_what_they_have_gathered_when_redis_comes_back_empty() {
+    let redis = Redis::start().await;
+    let run = Run::new(&redis, 1, LANE);
+    let last = run.push(&redis, 0, 100).await;
+    let stop = CancellationToken::new();
+    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
+    settled(&redis, last).await;
+    redis.ask::<String>(&["FLUSHALL"]).await;
+    let second = Run::new(&redis, 2, LANE);
+    let last = second.push(&redis, 99, 150).await;
+    settled(&redis, last).await;
+    stop.cancel();
+    consumer.await.expect("it ends");
+    // The other run began at the book at which the lane stood: no break, and that book isn't analysed again.
+    assert_eq!(run.monitor.counters.readings.get(), 2 * (100 + 50));
+    assert_eq!(run.monitor.counters.lane_dropped.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_another_took_over_is_looked_up_anew_and_nothing_is_published_twice() {
+    let redis = Redis::start().await;
+    let run = Run::new(&redis, 1, LANE);
+    let last = run.push(&redis, 0, 100).await;
+    let stop = CancellationToken::new();
+    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
+    settled(&redis, last).await;
+    // As after the loss of the last writes: Redis has the lane at an earlier frame.
+    redis.ask::<i64>(&["HSET", &format!("{KEY}:position"), "index", "89"]).await;
+    let second = Run::new(&redis, 2, LANE);
+    let last = second.push(&redis, 100, 150).await;
+    settled(&redis, last).await;
+    stop.cancel();
+    consumer.await.expect("it ends");
+    assert_eq!(redis.field(&format!("{KEY}:position"), "run").await, "2");
+    // 100 frames, the ten behind the place that Redis says once more, and the 50 that came.
+    assert_eq!(run.monitor.counters.readings.get(), 2 * (100 + 10 + 50));
 }

@@ -125,7 +125,7 @@ impl Default for Generated {
     }
 }
 
-/// Frames a second of a generated market. As text: `usual`, `max`, or a number.
+/// Frames a second of a generated market. As text: `usual`, `max`, `lock-step`, or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Rate {
     /// Nine a second a pair.
@@ -136,6 +136,10 @@ pub enum Rate {
     /// As fast as the readers take them. Exchange time goes on as at the usual rate. A pair moves only while somebody is
     /// subscribed to it, so that its first subscriber always sees the same frames.
     Max,
+    /// A pair's frame goes out once the one before was acknowledged, by [`Control::acknowledge`] or over HTTP; exchange time goes on as at
+    /// the usual rate. Whoever subscribes gets the newest acknowledged book, and, once that is acknowledged too, the frame after it: so
+    /// a reader can be killed and started again without a frame lost or doubled.
+    LockStep,
 }
 
 /// Recordings to play.
@@ -174,8 +178,14 @@ impl FromStr for Rate {
         match (text, positive(text)) {
             ("usual", _) => Ok(Self::Usual),
             ("max", _) => Ok(Self::Max),
+            ("lock-step", _) => Ok(Self::LockStep),
             (_, Some(rate)) => Ok(Self::PerSecond(rate)),
-            _ => Err(refused("rate", text, "neither a number above 0 nor a word", "frames a second over all pairs, `usual` or `max`")),
+            _ => Err(refused(
+                "rate",
+                text,
+                "neither a number above 0 nor a word",
+                "frames a second over all pairs, `usual`, `max` or `lock-step`",
+            )),
         }
     }
 }
@@ -216,7 +226,7 @@ impl Generated {
     pub(crate) fn per_second(&self) -> f64 {
         match self.rate {
             Rate::PerSecond(all) => all / self.instruments().max(1) as f64,
-            Rate::Usual | Rate::Max => LIVELY_PER_SECOND,
+            Rate::Usual | Rate::Max | Rate::LockStep => LIVELY_PER_SECOND,
         }
     }
 

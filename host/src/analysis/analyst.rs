@@ -11,6 +11,7 @@ use super::error::Fault;
 use super::health::{self, HealthState};
 use super::instance::Instance;
 use super::reading::{Cost, Outcome, Reading, Reason};
+use super::saved::SavedState;
 use crate::clock::Arrival;
 
 /// Calls without a fault after which earlier kills are forgotten.
@@ -48,6 +49,10 @@ pub struct Analyst {
     healthy: u32,
     /// The next book follows none that this instance has seen.
     restarted: bool,
+    /// What an earlier host saved, until the plugin is opened.
+    saved: Option<SavedState>,
+    /// It runs beside the version at work: nothing of it is counted or told.
+    beside: bool,
 }
 
 enum State {
@@ -86,7 +91,93 @@ impl Analyst {
             kills: 0,
             healthy: 0,
             restarted: true,
+            saved: None,
+            beside: false,
         }
+    }
+
+    /// An opened analyst that runs beside the version at work, until [`Analyst::take_seat`]: with a state, or without.
+    ///
+    /// # Errors
+    /// What refuses to open. A state that isn't taken is no error: whether it was, is told.
+    pub(super) fn beside(
+        plugin: &Arc<Plugin>,
+        instrument: &Arc<Instrument>,
+        saved: Option<&SavedState>,
+    ) -> Result<(Self, Option<Result<(), String>>), String> {
+        let pair = &instrument.id;
+        let parameters = plugin.parameters_of(pair);
+        let mut analyst = Self::new(Arc::clone(plugin), Arc::clone(instrument), parameters);
+        analyst.beside = true;
+        let open = || plugin.open(instrument, parameters).map_err(|error| error.to_string());
+        let mut instance = open()?;
+        let taken = saved.map(|saved| instance.restore(&saved.version, &saved.parameters, saved.bytes.clone()));
+        match (&taken, saved) {
+            (Some(Ok(())), Some(saved)) => analyst.restarted = saved.restarted,
+            // An instance that refused a state may hold half of it.
+            (Some(Err(_)), _) => instance = open()?,
+            _ => {}
+        }
+        analyst.state = State::Open(Box::new(instance));
+        Ok((analyst, taken))
+    }
+
+    /// From here on it is the one at work.
+    pub(super) fn take_seat(&mut self) {
+        self.beside = false;
+    }
+
+    /// Lets the plugin begin with what was saved; before its first book.
+    pub(super) fn begin_with(&mut self, saved: SavedState) {
+        self.saved = Some(saved);
+    }
+
+    /// What the plugin has gathered; none while it isn't open, or offers no state.
+    pub(super) fn save(&mut self) -> Option<SavedState> {
+        let State::Open(instance) = &mut self.state else { return None };
+        match instance.save() {
+            Ok(Some(bytes)) if !bytes.is_empty() => Some(SavedState {
+                version: self.plugin.version.to_string(),
+                parameters: self.parameters.clone(),
+                restarted: self.restarted,
+                bytes,
+            }),
+            Ok(_) => None,
+            Err(said) => {
+                let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+                tracing::warn!(plugin, version, pair, "its state can't be saved, so that a restart would warm up: {said}");
+                None
+            }
+        }
+    }
+
+    /// Opens the plugin, with the state of an earlier host where there is one that it takes.
+    fn open(&mut self) -> Result<(), Fault> {
+        let open = || self.plugin.open(&self.instrument, &self.parameters).map_err(|error| Fault::Refused(error.to_string()));
+        let mut instance = open()?;
+        self.restarted = true;
+        if let Some(saved) = self.saved.take() {
+            let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+            match instance.restore(&saved.version, &saved.parameters, saved.bytes) {
+                Ok(()) => {
+                    self.restarted = saved.restarted;
+                    tracing::info!(plugin, version, pair, from_version = saved.version, "goes on from its saved state");
+                }
+                Err(said) => {
+                    tracing::warn!(
+                        plugin,
+                        version,
+                        pair,
+                        from_version = saved.version,
+                        "warms up, since it doesn't take its saved state: {said}"
+                    );
+                    // An instance that refused a state may hold half of it.
+                    instance = open()?;
+                }
+            }
+        }
+        self.state = State::Open(Box::new(instance));
+        Ok(())
     }
 
     /// The plugin.
@@ -94,43 +185,14 @@ impl Analyst {
         &self.plugin
     }
 
+    /// The instrument.
+    pub(super) fn instrument(&self) -> &Arc<Instrument> {
+        &self.instrument
+    }
+
     /// The pair.
     pub(super) fn pair(&self) -> &str {
         &self.pair
-    }
-
-    /// An opened analyst of another version (or with other parameters) for this pair; whether it goes on from this one's state.
-    ///
-    /// # Errors
-    /// Why the other one can't be opened. This one goes on.
-    pub(super) fn hand_over(&mut self, plugin: &Arc<Plugin>) -> Result<(Self, bool), String> {
-        let parameters = plugin.parameters_of(&self.pair).to_owned();
-        let mut next = Self::new(Arc::clone(plugin), Arc::clone(&self.instrument), &parameters);
-        let open = || plugin.open(&self.instrument, &parameters).map_err(|error| error.to_string());
-        let mut instance = open()?;
-        if let State::Open(old) = &mut self.state {
-            match old.save() {
-                Ok(Some(state)) if !state.is_empty() => match instance.restore(&self.plugin.version, &self.parameters, state) {
-                    Ok(()) => {
-                        next.state = State::Open(Box::new(instance));
-                        next.restarted = self.restarted;
-                        return Ok((next, true));
-                    }
-                    Err(said) => {
-                        let (plugin, version, pair) = (&*plugin.name, &*plugin.version, &*self.pair);
-                        tracing::info!(plugin, version, pair, "warms up on recent books, since it doesn't take over the state: {said}");
-                        // An instance that refused a state may hold half of it.
-                        instance = open()?;
-                    }
-                },
-                Ok(_) => {}
-                Err(said) => {
-                    tracing::warn!(plugin = &*self.plugin.name, pair = &*self.pair, "its state can't be handed over: save: {said}");
-                }
-            }
-        }
-        next.state = State::Open(Box::new(instance));
-        Ok((next, false))
     }
 
     /// The reading of one book; `None` while the plugin waits after a kill (the reading of the kill itself said so).
@@ -140,13 +202,11 @@ impl Analyst {
                 self.restarted = true;
                 return None;
             }
-            State::Waiting(_) | State::Quarantined(_) | State::Closed => match self.plugin.open(&self.instrument, &self.parameters) {
-                Ok(instance) => {
-                    self.state = State::Open(Box::new(instance));
-                    self.restarted = true;
+            State::Waiting(_) | State::Quarantined(_) | State::Closed => {
+                if let Err(fault) = self.open() {
+                    return Some(self.killed(&call, fault, Cost::default()));
                 }
-                Err(error) => return Some(self.killed(&call, Fault::Refused(error.to_string()), Cost::default())),
-            },
+            }
             State::Open(_) => {}
         }
         let State::Open(instance) = &mut self.state else { return None };
@@ -160,7 +220,9 @@ impl Analyst {
         let continuity = if restarted { Continuity::Restarted } else { Continuity::Continued };
         let (answer, cost) = instance.analyze(call.book, continuity, call.skipped, call.deadline);
         self.restarted = false;
-        self.plugin.health.called(&self.pair, cost);
+        if !self.beside {
+            self.plugin.health.called(&self.pair, cost);
+        }
         match answer.and_then(|raw| answer::check(&self.plugin, self.instrument.tick_size, raw)) {
             Ok(checked) => {
                 self.well();
@@ -169,7 +231,9 @@ impl Analyst {
             }
             Err(fault) if fault.poisons() => Some(self.killed(&call, fault, cost)),
             Err(fault) => {
-                self.plugin.health.fault(&self.pair, &fault);
+                if !self.beside {
+                    self.plugin.health.fault(&self.pair, &fault);
+                }
                 Some(self.reading(&call, answer::fault(&fault), answer::empty_fields(&self.plugin), cost))
             }
         }
@@ -185,7 +249,9 @@ impl Analyst {
         match self.plugin.successor(instance, &self.instrument, &self.parameters) {
             Ok(Some(fresh)) => {
                 **instance = fresh;
-                self.plugin.health.recycled(&self.pair);
+                if !self.beside {
+                    self.plugin.health.recycled(&self.pair);
+                }
                 tracing::debug!(plugin = &*self.plugin.name, pair = &*self.pair, "instance replaced, its state handed over");
             }
             Ok(None) => instance.postpone(),
@@ -204,7 +270,7 @@ impl Analyst {
             return;
         }
         let on_trial = self.kills >= self.plugin.patience.kills;
-        if on_trial || self.healthy == 1 {
+        if (on_trial || self.healthy == 1) && !self.beside {
             self.plugin.health.active(&self.pair);
         }
         if on_trial || self.healthy >= HEALTHY_CALLS {
@@ -225,18 +291,14 @@ impl Analyst {
         self.healthy = 0;
         let (reason, until_ms) = (fault.to_string(), health::until_ms(wait));
         let state = if quarantined { HealthState::Quarantined { reason, until_ms } } else { HealthState::Waiting { reason, until_ms } };
-        tracing::warn!(
-            plugin = &*self.plugin.name,
-            version = &*self.plugin.version,
-            pair = &*self.pair,
-            code = fault.code(),
-            wait_s = wait.as_secs(),
-            kills = self.kills,
-            "plugin {}: {fault}",
-            if quarantined { "quarantined" } else { "stopped" }
-        );
-        self.plugin.health.fault(&self.pair, &fault);
-        self.plugin.health.killed(&self.pair, state);
+        if !self.beside {
+            let (word, kills) = (if quarantined { "quarantined" } else { "stopped" }, self.kills);
+            let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+            tracing::warn!(plugin, version, pair, code = fault.code(), wait_s = wait.as_secs(), kills, "plugin {word}: {fault}");
+            self.plugin.logs.write("warn", &self.pair, format!("{word} for {} s: {fault}", wait.as_secs()));
+            self.plugin.health.fault(&self.pair, &fault);
+            self.plugin.health.killed(&self.pair, state);
+        }
         let mut outcome = answer::fault(&fault);
         if let Outcome::Fault(reason) = &mut outcome {
             reason.remaining_ms = u64::try_from(wait.as_millis()).ok();
@@ -268,6 +330,9 @@ impl Analyst {
 
 impl Drop for Analyst {
     fn drop(&mut self) {
+        if self.beside {
+            return;
+        }
         self.plugin.health.forget(&self.pair);
     }
 }

@@ -15,7 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::component::{LaneKind, Plugin};
 use super::reading::Reading;
 use super::recents::{Past, Recents};
+use super::saved::SavedState;
 use super::seats::{Exchange, Seats};
+use super::shadow::Tap;
+use super::successor::{Fork, Successor};
 use crate::clock::Arrival;
 
 /// Books that may wait for one buffered plugin; a pair has at most one, so this is the number of pairs with room to spare.
@@ -117,17 +120,52 @@ impl Crew {
     /// Lets another version take every seat of the plugin of its name, pair by pair between two books. The channel says once what came of it; an
     /// error: the version before is at work again on every pair.
     pub fn exchange(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
-        self.send_exchange(plugin, false)
+        self.send_exchange(plugin, HashMap::new(), false)
+    }
+
+    /// The same with analysts that have run beside those at work.
+    pub(super) fn exchange_with(
+        &self,
+        plugin: &Arc<Plugin>,
+        prepared: HashMap<Arc<str>, Successor>,
+    ) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, prepared, false)
     }
 
     /// The same for a version that was good before: nothing it does keeps it from taking over.
     pub(super) fn go_back(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
-        self.send_exchange(plugin, true)
+        self.send_exchange(plugin, HashMap::new(), true)
     }
 
-    fn send_exchange(&self, plugin: &Arc<Plugin>, forced: bool) -> std::sync::mpsc::Receiver<Result<(), String>> {
+    /// Asks for what a plugin has gathered on a pair, and up to which book; nothing is told when it isn't at work any more.
+    pub(super) fn fork(&self, name: &str, pair: &Arc<str>) -> std::sync::mpsc::Receiver<Fork> {
+        let (answer, receiver) = std::sync::mpsc::channel();
+        self.errand(name, StateErrand::Fork(Arc::clone(pair), answer));
+        receiver
+    }
+
+    /// Shows a plugin's books and readings to a shadow, or to none any more.
+    pub(super) fn show_to(&self, name: &str, tap: Option<Tap>) {
+        self.errand(name, StateErrand::ShowTo(tap));
+    }
+
+    fn errand(&self, name: &str, errand: StateErrand) {
+        if let Some(desk) = self.memory.all().iter().find(|desk| &*desk.name == name) {
+            desk.errand(errand);
+        } else if let Some(desk) = self.buffered.all().iter().find(|desk| &*desk.name == name) {
+            // Bounded by the caller's patience: the thread takes errands all the time.
+            let _ = desk.sender.blocking_send(Errand::State(errand));
+        }
+    }
+
+    fn send_exchange(
+        &self,
+        plugin: &Arc<Plugin>,
+        prepared: HashMap<Arc<str>, Successor>,
+        forced: bool,
+    ) -> std::sync::mpsc::Receiver<Result<(), String>> {
         let (report, receiver) = std::sync::mpsc::channel();
-        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced };
+        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced, prepared };
         if let Some(desk) = self.memory.all().iter().find(|desk| desk.name == plugin.name) {
             desk.lock().exchange = Some(exchange);
             desk.shared.wake.notify_one();
@@ -165,7 +203,7 @@ impl Crew {
 
     /// The last books of each pair, of whichever plugin has most pairs.
     pub(super) fn any_recents(&self) -> Option<Arc<Recents>> {
-        self.lock().values().map(|member| Arc::clone(&member.recents)).max_by_key(|recents| recents.all().len())
+        self.lock().values().map(|member| Arc::clone(&member.recents)).max_by_key(|recents| recents.pairs())
     }
 
     /// Lets every thread finish the book in hand, then ends it.
@@ -210,7 +248,18 @@ struct MemoryState {
     waiting: VecDeque<Arc<str>>,
     /// Another version is to take over.
     exchange: Option<Exchange>,
+    /// States to be saved or taken over; bounded by the number of pairs, whose consumers ask one at a time.
+    errands: VecDeque<StateErrand>,
     closed: bool,
+}
+
+/// A pair's state, asked for or handed over, between two books.
+enum StateErrand {
+    Save(Arc<str>, oneshot::Sender<Option<SavedState>>),
+    Restore(Arc<str>, Option<SavedState>),
+    /// Of the loader and of shadows: what a pair has gathered, for an analyst beside it.
+    Fork(Arc<str>, std::sync::mpsc::Sender<Fork>),
+    ShowTo(Option<Tap>),
 }
 
 struct Place {
@@ -233,6 +282,7 @@ enum Turn {
     Analyze(Arc<str>, Arc<Instrument>, Offer),
     Forget(Arc<str>),
     Exchange(Exchange),
+    State(StateErrand),
     /// Nobody waits.
     Idle,
 }
@@ -284,6 +334,34 @@ impl MemoryDesk {
         self.shared.wake.notify_one();
     }
 
+    /// Asks for what the plugin has gathered on a pair; the receiver gets none where there is nothing, and an error once the desk is closed.
+    pub fn save(&self, pair: &Arc<str>) -> oneshot::Receiver<Option<SavedState>> {
+        let (answer, receiver) = oneshot::channel();
+        self.errand(StateErrand::Save(Arc::clone(pair), answer));
+        receiver
+    }
+
+    /// Hands over what an earlier host saved: the plugin is opened with it at the pair's next book.
+    pub fn restore(&self, pair: &Arc<str>, saved: Option<SavedState>) {
+        self.errand(StateErrand::Restore(Arc::clone(pair), saved));
+    }
+
+    fn errand(&self, errand: StateErrand) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.errands.push_back(errand);
+        drop(state);
+        self.shared.wake.notify_one();
+    }
+
+    /// Books of each pair skipped so far.
+    #[must_use]
+    pub fn skipped_by_pair(&self) -> Vec<(Arc<str>, u64)> {
+        self.lock().places.iter().map(|(pair, place)| (Arc::clone(pair), place.skipped_total)).collect()
+    }
+
     /// Books skipped so far, over all pairs.
     #[must_use]
     pub fn skipped(&self) -> u64 {
@@ -302,6 +380,9 @@ impl MemoryDesk {
         loop {
             if let Some(exchange) = state.exchange.take() {
                 return Some(Turn::Exchange(exchange));
+            }
+            if let Some(errand) = state.errands.pop_front() {
+                return Some(Turn::State(errand));
             }
             while let Some(pair) = state.waiting.pop_front() {
                 let Some(place) = state.places.get_mut(&pair) else { continue };
@@ -331,15 +412,32 @@ fn run_memory(mut seats: Seats, desk: &MemoryDesk, sink: &Sink) {
             Turn::Forget(pair) => seats.forget(&pair),
             Turn::Exchange(exchange) => seats.exchange(exchange),
             Turn::Idle => seats.idle(),
+            Turn::State(errand) => errand.run(&mut seats),
             Turn::Analyze(pair, instrument, Offer { book, arrival, skipped, restarted }) => {
-                let past = Past { book, restarted };
+                let past = Past { book, restarted, skipped };
                 // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
                 let left = |deadline: Duration| deadline.saturating_sub(arrival.elapsed());
-                if let Some(reading) = seats.analyze(&pair, &instrument, &past, (arrival, skipped), left) {
+                if let Some(reading) = seats.analyze(&pair, &instrument, &past, arrival, left) {
                     sink(reading);
                 }
                 seats.rest(&pair, &instrument, past);
             }
+        }
+    }
+}
+
+impl StateErrand {
+    fn run(self, seats: &mut Seats) {
+        match self {
+            Self::Save(pair, answer) => {
+                // Nobody waits for it any more when the host is stopping.
+                let _ = answer.send(seats.save(&pair));
+            }
+            Self::Restore(pair, saved) => seats.restore(&pair, saved),
+            Self::Fork(pair, answer) => {
+                let _ = answer.send(seats.fork(&pair));
+            }
+            Self::ShowTo(tap) => seats.show_to(tap),
         }
     }
 }
@@ -363,6 +461,7 @@ enum Errand {
     },
     Forget(Arc<str>),
     Exchange(Exchange),
+    State(StateErrand),
     Close,
 }
 
@@ -392,6 +491,18 @@ impl BufferedDesk {
         receiver
     }
 
+    /// Asks for what the plugin has gathered on a pair up to the last book that it was handed; see [`MemoryDesk::save`].
+    pub async fn save(&self, pair: &Arc<str>) -> oneshot::Receiver<Option<SavedState>> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.sender.send(Errand::State(StateErrand::Save(Arc::clone(pair), answer))).await;
+        receiver
+    }
+
+    /// Hands over what was saved, or takes the pair back to the beginning: the plugin is opened anew at the pair's next book.
+    pub async fn restore(&self, pair: &Arc<str>, saved: Option<SavedState>) {
+        let _ = self.sender.send(Errand::State(StateErrand::Restore(Arc::clone(pair), saved))).await;
+    }
+
     /// Takes a pair away: its analysis is closed.
     pub async fn forget(&self, pair: &Arc<str>) {
         let _ = self.sender.send(Errand::Forget(Arc::clone(pair))).await;
@@ -417,10 +528,11 @@ fn run_buffered(mut seats: Seats, mut errands: mpsc::Receiver<Errand>) {
             Some(Errand::Close) => errands.close(),
             Some(Errand::Forget(pair)) => seats.forget(&pair),
             Some(Errand::Exchange(exchange)) => seats.exchange(exchange),
+            Some(Errand::State(errand)) => errand.run(&mut seats),
             Some(Errand::Analyze { pair, instrument, book, arrival, restarted, answer }) => {
-                let past = Past { book, restarted };
+                let past = Past { book, restarted, skipped: 0 };
                 // On this lane the time counts from taking the book off the List: a backlog is late, not killed.
-                let reading = seats.analyze(&pair, &instrument, &past, (arrival, 0), |deadline| deadline);
+                let reading = seats.analyze(&pair, &instrument, &past, arrival, |deadline| deadline);
                 // Nobody waits for it any more when the host is stopping.
                 let _ = answer.send(reading);
                 seats.rest(&pair, &instrument, past);

@@ -9,6 +9,7 @@ use super::table::{self as t, Setting};
 use crate::analysis::Budget;
 use crate::okx::endpoint::ENDPOINTS;
 use crate::okx::{Endpoint, Pace};
+use crate::recent;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -31,8 +32,12 @@ pub struct Settings {
     pub backup: Option<Backup>,
     /// Shortest time between two writes of a pair's `orderbook:{id}`.
     pub orderbook_interval: Duration,
+    /// Frames kept in memory for whoever asks what just happened.
+    pub recent: recent::Limits,
     /// The page and the API.
     pub api: Api,
+    /// Whom alerts are sent to.
+    pub webhooks_file: Option<PathBuf>,
     /// The log.
     pub log: Log,
 }
@@ -40,7 +45,7 @@ pub struct Settings {
 /// Where Redis is and who we are there.
 #[derive(Clone, Debug)]
 pub struct Redis {
-    /// host:port or a URL.
+    /// host:port or a URL; see `results::address`.
     pub addr: String,
     /// Empty: none.
     pub password: String,
@@ -48,6 +53,23 @@ pub struct Redis {
     pub username: String,
     /// Database number.
     pub db: i64,
+    /// Certificates, where the connection is encrypted.
+    pub tls: Tls,
+    /// User for the Sentinels; empty: the default user.
+    pub sentinel_username: String,
+    /// Password of the Sentinels; empty: none.
+    pub sentinel_password: String,
+}
+
+/// PEM files for an encrypted connection to Redis.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// The CA; none: those that the system trusts.
+    pub ca: Option<PathBuf>,
+    /// Our certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
 }
 
 /// How long what is published stays, and what is told of it.
@@ -128,6 +150,10 @@ pub struct Lane {
     pub keyframe_every: u32,
     /// Frames a List may hold.
     pub max_frames: usize,
+    /// Time between two checkpoints of a pair.
+    pub checkpoint_every: Duration,
+    /// Frames older than this are dropped.
+    pub max_age: Duration,
 }
 
 /// What is kept, where, and for how long.
@@ -259,6 +285,21 @@ pub struct Log {
     pub json: bool,
     /// Level or filter.
     pub filter: String,
+    /// Files of the log; none: standard error alone.
+    pub files: Option<LogFiles>,
+}
+
+/// The files of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFiles {
+    /// Their folder.
+    pub folder: PathBuf,
+    /// Bytes at which the next file begins; it also begins with each day.
+    pub file_bytes: u64,
+    /// How long a file is kept.
+    pub keep: Duration,
+    /// Bytes of all files beyond which the oldest go.
+    pub keep_bytes: u64,
 }
 
 impl Settings {
@@ -267,6 +308,7 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Value`] for the first value that its setting doesn't take.
     pub fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        let secs = |setting: Setting, range| Ok::<_, ConfigError>(Duration::from_secs(number(sources, setting, range)?));
         let ms = |setting: Setting, range| Ok::<_, ConfigError>(Duration::from_millis(number(sources, setting, range)?));
         Ok(Self {
             redis: Redis {
@@ -274,6 +316,9 @@ impl Settings {
                 password: sources.get(&t::REDIS_PASSWORD).value,
                 username: sources.get(&t::REDIS_USERNAME).value,
                 db: i64::try_from(number(sources, t::REDIS_DB, 0..=1_000_000)?).unwrap_or(0),
+                tls: tls(sources)?,
+                sentinel_username: sources.get(&t::REDIS_SENTINEL_USERNAME).value,
+                sentinel_password: sources.get(&t::REDIS_SENTINEL_PASSWORD).value,
             },
             results: Results {
                 expiry: lasting(number(sources, t::REDIS_RESULTS_EXPIRY, 0..=31_536_000)?),
@@ -312,13 +357,34 @@ impl Settings {
             lane: Lane {
                 keyframe_every: u32::try_from(number(sources, t::LANE_KEYFRAME_EVERY, 1..=10_000)?).unwrap_or(u32::MAX),
                 max_frames: count(sources, t::LANE_MAX_FRAMES, 100..=10_000_000)?,
+                checkpoint_every: secs(t::LANE_CHECKPOINT_INTERVAL, 1..=3600)?,
+                max_age: secs(t::LANE_MAX_AGE, 10..=604_800)?,
             },
             history: history(sources)?,
             backup: backup(sources)?,
             orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
+            recent: recent::Limits {
+                span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
+                bytes: usize::try_from(number(sources, t::RECENT_MB, 4..=1024)?).unwrap_or(4) << 20,
+            },
             api: api(sources)?,
-            log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
+            webhooks_file: folder(sources, t::ALERT_WEBHOOKS_FILE),
+            log: Log {
+                json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json",
+                filter: filter(sources)?,
+                files: log_files(sources)?,
+            },
         })
+    }
+}
+
+fn tls(sources: &Sources) -> Result<Tls, ConfigError> {
+    let file = |setting: Setting| Some(sources.get(&setting).value).filter(|file| !file.trim().is_empty()).map(PathBuf::from);
+    let tls = Tls { ca: file(t::REDIS_TLS_CA), cert: file(t::REDIS_TLS_CERT), key: file(t::REDIS_TLS_KEY) };
+    match (&tls.cert, &tls.key) {
+        (Some(_), None) => Err(refused(t::REDIS_TLS_CERT, &sources.get(&t::REDIS_TLS_CERT), "has no key: REDIS_TLS_KEY is empty")),
+        (None, Some(_)) => Err(refused(t::REDIS_TLS_KEY, &sources.get(&t::REDIS_TLS_KEY), "has no certificate: REDIS_TLS_CERT is empty")),
+        _ => Ok(tls),
     }
 }
 
@@ -378,6 +444,18 @@ fn list(sources: &Sources, setting: Setting, wrong: &str, is_good: impl Fn(&str)
         }
         None => Ok(members),
     }
+}
+
+fn log_files(sources: &Sources) -> Result<Option<LogFiles>, ConfigError> {
+    let file_bytes = number(sources, t::LOG_FILE_MB, 1..=4096)? << 20;
+    let keep_bytes = number(sources, t::LOG_KEEP_MB, 1..=1_048_576)? << 20;
+    let keep = Duration::from_secs(number(sources, t::LOG_KEEP_DAYS, 1..=3650)? * 24 * 3600);
+    Ok(folder(sources, t::LOG_DIR).map(|folder| LogFiles { folder, file_bytes, keep, keep_bytes }))
+}
+
+/// A path, where one is given.
+fn folder(sources: &Sources, setting: Setting) -> Option<PathBuf> {
+    Some(sources.get(&setting).value).filter(|path| !path.trim().is_empty()).map(PathBuf::from)
 }
 
 /// A time in seconds; 0: for ever.

@@ -2,16 +2,16 @@
 //!
 //! The List carries changes, not books: a keyframe (the full book) on a snapshot and every so many frames, between them the levels
 //! that changed. A frame is the mark `L`, a version, and the bincode of [`LaneFrame`]; whoever reads another version says so instead
-//! of guessing. This is the only module that knows bincode.
+//! of guessing. This module and [`super::checkpoint`] are the only ones that know bincode.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::{Decode, Encode};
 use leadline_market::{BookSide, Continuity, Decimal, Level, Trust};
 
-const MARK: u8 = b'L';
-const VERSION: u8 = 1;
-/// Nothing a frame of ours holds is larger: 2 × 10 000 levels of at most 29 bytes.
-const MAX_BYTES: usize = 1 << 20;
+/// Mark and version of a frame.
+const FRAME: [u8; 2] = [b'L', 1];
+/// Nothing of ours is larger: a frame has 2 × 10 000 levels of at most 29 bytes, a state at most [`super::checkpoint::MAX_STATE`].
+const MAX_BYTES: usize = 5 << 20;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_BYTES>> = bincode::config::standard().with_limit::<MAX_BYTES>();
 
@@ -43,15 +43,35 @@ pub struct LaneFrame {
 /// A level: price and size as mantissa and scale, so that the text the exchange sent survives; orders.
 type WireLevel = (u64, u8, u64, u8, u32);
 
-/// Why bytes are no frame.
+/// Why bytes are no frame, checkpoint or state.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// Another program's, or another version's.
-    #[error("the frame begins with {0:?}, not with the mark and version of this program")]
+    #[error("it begins with {0:?}, not with the mark and version of this program")]
     Foreign(Vec<u8>),
     /// Cut short or damaged.
-    #[error("the frame can't be decoded: {0}")]
+    #[error("it can't be decoded: {0}")]
     Damaged(String),
+}
+
+/// A value behind its mark and version.
+pub(super) fn seal(mark: [u8; 2], value: &impl Encode) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.extend(mark);
+    bincode::encode_into_std_write(value, &mut bytes, CONFIG).map_err(|error| CodecError::Damaged(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The value behind its mark and version.
+pub(super) fn open<T: Decode<()>>(mark: [u8; 2], bytes: &[u8]) -> Result<T, CodecError> {
+    let Some(body) = bytes.strip_prefix(&mark) else {
+        return Err(CodecError::Foreign(bytes.iter().take(4).copied().collect()));
+    };
+    match bincode::decode_from_slice(body, CONFIG) {
+        Ok((value, used)) if used == body.len() => Ok(value),
+        Ok((_, used)) => Err(CodecError::Damaged(format!("{} bytes too many", body.len() - used))),
+        Err(error) => Err(CodecError::Damaged(error.to_string())),
+    }
 }
 
 /// What [`LaneFrame::new`] is made of, besides the levels.
@@ -73,6 +93,13 @@ pub struct Head {
     pub trust: Trust,
     /// How the book follows the one before.
     pub continuity: Continuity,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        let (trust, continuity) = (Trust::Chain, Continuity::Continued);
+        Self { run: 0, index: 0, arrival_ns: 0, arrival_ms: 0, time_ms: 0, sequence: None, trust, continuity }
+    }
 }
 
 impl LaneFrame {
@@ -119,6 +146,16 @@ impl LaneFrame {
         }
     }
 
+    /// The levels into buffers that are used again; `false` when a number in them can't be.
+    pub(super) fn levels_into(&self, bids: &mut Vec<Level>, asks: &mut Vec<Level>) -> bool {
+        let side = |levels: &[WireLevel], into: &mut Vec<Level>| {
+            into.clear();
+            into.extend(levels.iter().map_while(unpack));
+            into.len() == levels.len()
+        };
+        side(&self.bids, bids) && side(&self.asks, asks)
+    }
+
     /// The levels: bids, asks. `None` when a number in them can't be.
     #[must_use]
     pub fn levels(&self) -> Option<(Vec<Level>, Vec<Level>)> {
@@ -131,10 +168,7 @@ impl LaneFrame {
     /// # Errors
     /// [`CodecError::Damaged`] when it is larger than any frame may be.
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        let mut bytes = Vec::with_capacity(64 + 16 * (self.bids.len() + self.asks.len()));
-        bytes.extend([MARK, VERSION]);
-        bincode::encode_into_std_write(self, &mut bytes, CONFIG).map_err(|error| CodecError::Damaged(error.to_string()))?;
-        Ok(bytes)
+        seal(FRAME, self)
     }
 
     /// A frame from bytes.
@@ -142,14 +176,7 @@ impl LaneFrame {
     /// # Errors
     /// [`CodecError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let [MARK, VERSION, body @ ..] = bytes else {
-            return Err(CodecError::Foreign(bytes.iter().take(4).copied().collect()));
-        };
-        match bincode::decode_from_slice(body, CONFIG) {
-            Ok((frame, used)) if used == body.len() => Ok(frame),
-            Ok((_, used)) => Err(CodecError::Damaged(format!("{} bytes too many", body.len() - used))),
-            Err(error) => Err(CodecError::Damaged(error.to_string())),
-        }
+        open(FRAME, bytes)
     }
 }
 
@@ -200,7 +227,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_frame_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = LaneFrame::decode(&bytes).map(|frame| frame.levels());
-            let mut ours = vec![MARK, VERSION];
+            let mut ours = FRAME.to_vec();
             ours.extend(&bytes);
             let _ = LaneFrame::decode(&ours).map(|frame| frame.levels());
         }
@@ -211,7 +238,7 @@ mod tests {
         let mut bytes = LaneFrame::changes(head(), &[], &[]).encode().expect("small");
         bytes[1] = 9;
         assert!(matches!(LaneFrame::decode(&bytes), Err(CodecError::Foreign(_))));
-        bytes[1] = VERSION;
+        bytes[1] = FRAME[1];
         bytes.push(0);
         assert!(matches!(LaneFrame::decode(&bytes), Err(CodecError::Damaged(_))));
     }

@@ -1,21 +1,29 @@
 //! Frames out of a pair's List, through the plugins, readings into Redis.
 //!
-//! A batch is moved to a processing List before it is worked on, and removed from it by the same transaction that publishes its
-//! readings: what a consumer that died had taken is still there for the next, and is published once.
+//! A frame that was taken stays in the processing List until a checkpoint: the lane's book and every plugin's state on the pair, written in
+//! the step that takes the frames before it off. Readings are published as they come, in the step that says how far the lane was published.
+//! So a consumer that died leaves a checkpoint, the frames since, and how far they were published: the next one analyses those frames
+//! again from the checkpoint, and publishes only what wasn't.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadline_market::{Book, Continuity, Instrument, OrderBook};
+use leadline_market::Instrument;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoint::{Checkpoint, encode_state};
 use super::codec::LaneFrame;
+use super::ledger::{Ledger, Left, Step, Stepped};
+use super::pictures::Pictures;
+use super::place::{Heard, Place, Stand};
 use super::producer::Queue;
-use crate::analysis::{BufferedDesk, Desks, LaneKind, Reading};
-use crate::clock::Arrival;
+use crate::analysis::{BufferedDesk, Desks, LaneKind, MemoryDesk, Reading};
+use crate::clock::{self, Arrival};
+use crate::config::settings;
 use crate::monitor::Monitor;
-use crate::results::{Link, LinkError, Publication, hashes, keys};
+use crate::results::{Link, LinkError, Publication, hashes};
 
 /// Frames taken at once.
 const BATCH: usize = 64;
@@ -23,16 +31,8 @@ const BATCH: usize = 64;
 const SAFETY_NET: Duration = Duration::from_secs(1);
 /// Wait after an error.
 const WAIT: Duration = Duration::from_millis(250);
-
-/// Moves up to ARGV[1] frames to the processing List, oldest first, and returns them. One frame a move: the append-only file then
-/// holds a few bytes a frame instead of the frame once more.
-const TAKE: &str = "local taken = {} \
-    for i = 1, tonumber(ARGV[1]) do \
-      local frame = redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) \
-      if not frame then break end \
-      taken[i] = frame \
-    end \
-    return taken";
+/// Frames analysed since the last checkpoint, at which the next one is due whatever the time.
+const CHECKPOINT_FRAMES: usize = 1000;
 
 /// The consumer of one pair's List.
 pub struct Consumer {
@@ -44,25 +44,43 @@ pub struct Consumer {
     pub queue: Arc<Queue>,
     /// The plugins of the buffered lane.
     pub desks: Desks<BufferedDesk>,
+    /// The plugins of the memory lane, whose states go into the checkpoint too.
+    pub memory: Desks<MemoryDesk>,
     /// The pair's instrument, once it is known.
     pub instrument: watch::Receiver<Option<Arc<Instrument>>>,
     /// Redis.
     pub link: Arc<Link>,
+    /// How often checkpoints are due, and how old a frame may be.
+    pub lane: settings::Lane,
     /// What goes into Redis with a reading.
     pub publication: Arc<Publication>,
     /// Counters, latencies, the page.
     pub monitor: Arc<Monitor>,
 }
 
-/// Where the consumer stands.
-struct Place {
-    book: OrderBook,
-    /// The book is whole: a keyframe and every frame since.
-    whole: bool,
-    /// Run and index of the last frame seen.
-    last: Option<(u64, u64)>,
-    /// Books before the next one are missing.
-    restarted: bool,
+/// Why the work ends.
+enum End {
+    /// The host stops.
+    Stopped,
+    /// The lane stands elsewhere than this consumer thinks: Redis lost data, or another host took over.
+    Elsewhere,
+}
+
+/// One consumer at work.
+struct Work<'a> {
+    consumer: &'a Consumer,
+    ledger: &'a Ledger,
+    stop: &'a CancellationToken,
+    place: Place,
+    /// Run and index of the last published frame, as Redis has them.
+    published: Option<(u64, u64)>,
+    /// Frames of the processing List that are known.
+    held: usize,
+    /// Those of them that are analysed and published.
+    analysed: usize,
+    /// When the next checkpoint is due.
+    due: Instant,
+    pictures: Pictures,
 }
 
 impl Consumer {
@@ -74,121 +92,224 @@ impl Consumer {
             },
             () = stop.cancelled() => return,
         }
-        let mut place = Place { book: OrderBook::new(), whole: false, last: None, restarted: true };
-        let Some(left) = self.retry(&stop, || self.left_behind()).await else { return };
-        self.finish(&mut place, left, &stop).await;
+        let ledger = Ledger::new(&self.pair, Arc::clone(&self.link));
+        let mut begun: Option<Work<'_>> = None;
         while !stop.is_cancelled() {
-            let Some(frames) = self.retry(&stop, || self.take()).await else { return };
+            let Ok(left) = self.retry(&stop, || ledger.left()).await else { return };
+            let work = match &mut begun {
+                // Redis came back empty: the plugins have lost nothing, and the lane goes on from their books.
+                Some(work) if left.is_nothing() => {
+                    (work.published, work.held, work.analysed) = (None, 0, 0);
+                    work
+                }
+                begun => {
+                    self.hand_out(&left, begun.is_none()).await;
+                    begun.insert(self.begin(&ledger, &stop, left.checkpoint.as_ref(), left.published))
+                }
+            };
+            match work.work(left).await {
+                Ok(()) | Err(End::Stopped) => return,
+                Err(End::Elsewhere) => {
+                    tracing::warn!(
+                        pair = &*self.pair,
+                        "buffered lane: Redis has the lane elsewhere than this host left it, and it goes on from there: Redis lost its last \
+                         writes, or another host works on the pair\nhint: HGETALL system:monitoring names the host that wrote last"
+                    );
+                    self.queue.ask_for_keyframe();
+                }
+            }
+        }
+    }
+
+    fn begin<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+        stop: &'a CancellationToken,
+        checkpoint: Option<&Checkpoint>,
+        published: Option<(u64, u64)>,
+    ) -> Work<'a> {
+        let place = match checkpoint.map(Checkpoint::place) {
+            None => Place::new(),
+            Some(Ok(place)) => place,
+            Some(Err(error)) => {
+                tracing::warn!(pair = &*self.pair, "the lane's checkpoint can't be used, and it begins at the next keyframe: {error}");
+                Place::new()
+            }
+        };
+        // Not all pairs at the same time: a plugin's thread can't analyse while it saves.
+        let spread = self.pair.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 1000;
+        let due = Instant::now() + self.lane.checkpoint_every * (500 + spread / 2) / 1000;
+        Work { consumer: self, ledger, stop, place, published, held: 0, analysed: 0, due, pictures: Pictures::default() }
+    }
+
+    /// The plugins get their states back; those of the memory lane only when the host starts.
+    async fn hand_out(&self, left: &Left, first: bool) {
+        let state = |name: &str| left.states.get(name).cloned();
+        for desk in self.desks.all().iter() {
+            desk.restore(&self.pair, state(&desk.name)).await;
+        }
+        if first {
+            for desk in self.memory.all().iter() {
+                if let Some(saved) = state(&desk.name) {
+                    desk.restore(&self.pair, Some(saved));
+                }
+            }
+        }
+    }
+
+    /// Repeats a call until it succeeds.
+    async fn retry<T, F: Future<Output = Result<T, LinkError>>>(&self, stop: &CancellationToken, call: impl Fn() -> F) -> Result<T, End> {
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    self.monitor.redis_is_there();
+                    return Ok(answer);
+                }
+                Err(error) => self.monitor.redis_failed(&error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WAIT) => {}
+                () = stop.cancelled() => return Err(End::Stopped),
+            }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Finishes what an earlier consumer left, then takes frames until the host stops.
+    async fn work(&mut self, left: Left) -> Result<(), End> {
+        self.held = left.frames.len();
+        let mut frames = self.again(left).await?;
+        loop {
+            if frames.is_empty() {
+                self.checkpoint_if_due().await?;
+                frames = self.round(Vec::new(), self.place.last()).await?;
+            } else {
+                let batch = std::mem::take(&mut frames);
+                // A batch that was taken is finished even when the host is stopping.
+                frames = self.batch(&batch).await?;
+                self.checkpoint_if_due().await?;
+            }
+            if self.stop.is_cancelled() {
+                return self.checkpoint().await;
+            }
             if frames.is_empty() {
                 tokio::select! {
-                    () = self.queue.arrived.notified() => {}
+                    () = self.consumer.queue.arrived.notified() => {}
                     () = tokio::time::sleep(SAFETY_NET) => {}
-                    () = stop.cancelled() => return,
+                    () = self.stop.cancelled() => {}
                 }
-                continue;
             }
-            // A batch that was taken is finished even when the host is stopping.
-            self.finish(&mut place, frames, &stop).await;
         }
     }
 
-    /// What a consumer that died had taken, oldest first.
-    async fn left_behind(&self) -> Result<Vec<Vec<u8>>, LinkError> {
-        let (mut frames,): (Vec<Vec<u8>>,) =
-            self.link.run(redis::pipe().cmd("LRANGE").arg(keys::lane_processing(&self.pair)).arg(0).arg(-1)).await?;
-        frames.reverse();
-        if !frames.is_empty() {
-            tracing::info!(pair = &*self.pair, frames = frames.len(), "buffered lane: frames of an earlier run are finished first");
-        }
-        Ok(frames)
-    }
-
-    async fn take(&self) -> Result<Vec<Vec<u8>>, LinkError> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("EVAL").arg(TAKE).arg(2).arg(keys::lane(&self.pair)).arg(keys::lane_processing(&self.pair)).arg(BATCH);
-        let (frames,): (Vec<Vec<u8>>,) = self.link.run(&pipeline).await?;
-        Ok(frames)
-    }
-
-    /// Runs a batch through the plugins, publishes the readings and takes the batch off the processing List, in one transaction.
-    async fn finish(&self, place: &mut Place, frames: Vec<Vec<u8>>, stop: &CancellationToken) {
+    /// The frames since the checkpoint: those that were published are analysed alone, the others as if they had just been taken. Answers
+    /// what is to be done next.
+    async fn again(&mut self, left: Left) -> Result<Vec<Vec<u8>>, End> {
+        let frames = left.frames;
         if frames.is_empty() {
-            return;
+            return Ok(frames);
         }
-        // Looked up each time: the exchange may change it. It is known, or nothing would have begun.
-        let Some(instrument) = self.instrument.borrow().clone() else { return };
+        let is_last = |bytes: &Vec<u8>| {
+            let at = self.published?;
+            LaneFrame::decode(bytes).ok().filter(|frame| Stand::of(frame).is_at(at.0, at.1))
+        };
+        let done = frames.iter().rposition(|bytes| is_last(bytes).is_some()).map_or(0, |last| last + 1);
+        let pair = &*self.consumer.pair;
+        tracing::info!(
+            pair,
+            published = done,
+            unpublished = frames.len() - done,
+            "buffered lane: goes on from its checkpoint; the frames since are analysed again, and published where they weren't"
+        );
+        let mut ignored = Vec::new();
+        for bytes in &frames[..done] {
+            self.frame(bytes, &mut ignored).await;
+            ignored.clear();
+        }
+        self.analysed = done;
+        let mut next = Vec::new();
+        for batch in frames[done..].chunks(BATCH) {
+            next = self.batch(batch).await?;
+        }
+        Ok(next)
+    }
+
+    /// Runs a batch through the plugins and publishes its readings; answers the next frames, taken in the same round trip.
+    async fn batch(&mut self, frames: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, End> {
         let mut readings: Vec<(Reading, bool)> = Vec::new();
-        for bytes in &frames {
-            match LaneFrame::decode(bytes) {
-                Ok(frame) => self.analyze(place, &instrument, &frame, &mut readings).await,
-                Err(error) => {
-                    tracing::warn!(pair = &*self.pair, "buffered lane: frame dropped: {error}");
-                    self.lost(place);
-                }
-            }
+        for bytes in frames {
+            self.frame(bytes, &mut readings).await;
         }
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
+        let next = self.round(readings, self.place.last()).await?;
+        self.analysed += frames.len();
+        Ok(next)
+    }
+
+    /// Publishes readings up to a frame, and takes the next frames.
+    async fn round(&mut self, readings: Vec<(Reading, bool)>, to: Option<Stand>) -> Result<Vec<Vec<u8>>, End> {
+        let consumer = self.consumer;
+        let mut commands = redis::pipe();
         for (reading, _) in &readings {
-            hashes::reading(&mut pipeline, reading, &self.publication);
+            hashes::reading(&mut commands, reading, &consumer.publication);
         }
-        // The processing List holds this batch and nothing else, so removing all of it can be repeated.
-        pipeline.del(keys::lane_processing(&self.pair)).ignore();
-        if let Some((run, index)) = place.last {
-            pipeline.hset_multiple(keys::lane_position(&self.pair), &[("run", run), ("index", index)]).ignore();
+        let from = self.published;
+        let to = to.filter(|to| from.is_none_or(|(run, index)| !to.is_at(run, index)));
+        let step = to.map(|to| Step { readings: &commands, from, to });
+        // Whoever has frames to finish first takes no more; a stopping host takes none.
+        let more = self.held <= self.analysed + BATCH && !self.stop.is_cancelled();
+        let most = if more { BATCH } else { 0 };
+        let stepped = consumer.retry(self.stop, || self.ledger.round(step.as_ref(), self.held, most)).await?;
+        let Stepped { failed, frames } = stepped.ok_or(End::Elsewhere)?;
+        self.held += frames.len();
+        if let Some(to) = to {
+            self.published = Some((to.run, to.index));
+            consumer.queue.figures.published(to.run, to.index);
         }
-        let published = self.retry(stop, || self.link.run::<()>(&pipeline)).await.is_some();
+        if failed > 0 {
+            self.tell_failed(failed);
+        }
         for (reading, measured) in readings {
-            if published && measured {
-                self.monitor.latency.record(LaneKind::Buffered, reading.arrival.elapsed());
+            if measured {
+                consumer.monitor.latency.reading(&consumer.monitor.stages, LaneKind::Buffered, &reading);
             }
-            self.monitor.reading(&reading);
+            consumer.monitor.reading(&reading);
         }
+        Ok(frames)
     }
 
     /// One frame through the plugins. `readings` gets each with whether its latency can be measured.
-    async fn analyze(&self, place: &mut Place, instrument: &Arc<Instrument>, frame: &LaneFrame, readings: &mut Vec<(Reading, bool)>) {
-        match place.last {
-            // Sent twice, since an answer of Redis was lost on its way.
-            Some((run, index)) if run == frame.run && frame.index <= index => return,
-            Some((run, index)) if run == frame.run && frame.index == index + 1 => {}
-            _ if frame.keyframe => place.restarted = true,
-            _ => {
-                place.last = Some((frame.run, frame.index));
-                self.lost(place);
-                return;
+    async fn frame(&mut self, bytes: &[u8], readings: &mut Vec<(Reading, bool)>) {
+        let frame = match LaneFrame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.place.lose();
+                return self.lost(&error.to_string());
             }
-        }
-        place.last = Some((frame.run, frame.index));
-        if !frame.keyframe && !place.whole {
-            self.monitor.counters.lane_dropped.add(1);
-            return;
-        }
-        let Some((bids, asks)) = frame.levels() else { return self.lost(place) };
-        let applied =
-            if frame.keyframe { place.book.apply_snapshot(&bids, &asks) } else { place.book.apply_update(&bids, &asks).map(|_| ()) };
-        if let Err(error) = applied {
-            tracing::warn!(pair = &*self.pair, "buffered lane: frame dropped: {error}");
-            return self.lost(place);
-        }
-        place.whole = true;
-        let restarted = std::mem::take(&mut place.restarted) || frame.restarted;
-        let ours = frame.run == self.run;
-        let arrival = if ours { Arrival::from_parts(frame.arrival_ns, frame.arrival_ms) } else { Arrival::recorded(frame.arrival_ms) };
-        let mut book = Book {
-            time_ms: frame.time_ms,
-            sequence: frame.sequence,
-            trust: frame.trust(),
-            continuity: if restarted { Continuity::Restarted } else { Continuity::Continued },
-            crossed: place.book.is_crossed(),
-            ..Book::empty()
         };
-        place.book.fill(&mut book.bids, &mut book.asks);
-        let book = Arc::new(book);
-        // Both plugins work at once, each on its own thread; their readings are then gathered in order.
+        let ours = frame.run == self.consumer.run;
+        let arrival = if ours { Arrival::from_parts(frame.arrival_ns, frame.arrival_ms) } else { Arrival::recorded(frame.arrival_ms) };
+        let restarted = match self.place.hear(&frame) {
+            Heard::Known => return,
+            Heard::Useless => return self.drop_one(),
+            Heard::Lost(why) => return self.lost(&why),
+            Heard::Book { restarted } => restarted,
+        };
+        // Nobody steps this run's own clock.
+        let age = if ours { arrival.elapsed() } else { Duration::from_millis(clock::unix_ms().saturating_sub(frame.arrival_ms)) };
+        if age > self.consumer.lane.max_age {
+            self.place.lose();
+            return self.lost(&format!("it came {} s ago, and LANE_MAX_AGE is {} s", age.as_secs(), self.consumer.lane.max_age.as_secs()));
+        }
+        // Looked up each time: the exchange may change it. It is known, or nothing would have begun.
+        let Some(instrument) = self.consumer.instrument.borrow().clone() else { return };
+        let place = &self.place;
+        let book = self.pictures.next(|book| place.fill(&frame, restarted, book));
+        // All plugins work at once, each on its own thread; their readings are then gathered in order.
+        let pair = &self.consumer.pair;
         let mut answers = Vec::new();
-        for desk in self.desks.all().iter() {
-            answers.push(desk.analyze(&self.pair, instrument, &book, arrival, restarted).await);
+        for desk in self.consumer.desks.all().iter() {
+            answers.push(desk.analyze(pair, &instrument, &book, arrival, restarted).await);
         }
         for answer in answers {
             if let Ok(Some(reading)) = answer.await {
@@ -197,28 +318,82 @@ impl Consumer {
         }
     }
 
-    /// A frame is missing or unreadable: nothing is analysed until the next keyframe.
-    fn lost(&self, place: &mut Place) {
-        self.monitor.counters.lane_dropped.add(1);
-        place.whole = false;
-        place.restarted = true;
-        self.queue.ask_for_keyframe();
+    async fn checkpoint_if_due(&mut self) -> Result<(), End> {
+        if self.analysed >= CHECKPOINT_FRAMES || Instant::now() >= self.due { self.checkpoint().await } else { Ok(()) }
     }
 
-    /// Repeats a call until it succeeds; `None` when the host stops meanwhile.
-    async fn retry<T, F: Future<Output = Result<T, LinkError>>>(&self, stop: &CancellationToken, call: impl Fn() -> F) -> Option<T> {
-        loop {
-            match call().await {
-                Ok(answer) => {
-                    self.monitor.redis_is_there();
-                    return Some(answer);
+    /// Writes the checkpoint and takes the frames before it off the processing List.
+    async fn checkpoint(&mut self) -> Result<(), End> {
+        let consumer = self.consumer;
+        self.due = Instant::now() + consumer.lane.checkpoint_every;
+        if self.analysed == 0 {
+            return Ok(());
+        }
+        let Some((checkpoint, at)) = Checkpoint::of(&self.place).zip(self.place.last()) else { return Ok(()) };
+        let book = match checkpoint.encode() {
+            Ok(book) => book,
+            Err(error) => {
+                tracing::warn!(pair = &*consumer.pair, "buffered lane: no checkpoint: {error}");
+                return Ok(());
+            }
+        };
+        let states = self.states().await;
+        let analysed = self.analysed;
+        let write = || self.ledger.checkpoint(at, book.clone(), states.clone(), analysed);
+        if !consumer.retry(self.stop, write).await? {
+            return Err(End::Elsewhere);
+        }
+        self.held -= analysed;
+        self.analysed = 0;
+        consumer.monitor.counters.checkpoints.add(1);
+        Ok(())
+    }
+
+    /// The states of all plugins on this pair.
+    async fn states(&self) -> Vec<(Arc<str>, Vec<u8>)> {
+        let consumer = self.consumer;
+        let mut asked = Vec::new();
+        for desk in consumer.desks.all().iter() {
+            asked.push((Arc::clone(&desk.name), desk.save(&consumer.pair).await));
+        }
+        for desk in consumer.memory.all().iter() {
+            asked.push((Arc::clone(&desk.name), desk.save(&consumer.pair)));
+        }
+        let mut states = Vec::new();
+        for (plugin, answer) in asked {
+            let Ok(Some(saved)) = answer.await else { continue };
+            match encode_state(saved) {
+                Ok(bytes) => states.push((plugin, bytes)),
+                Err(error) => {
+                    let (pair, plugin) = (&*consumer.pair, &*plugin);
+                    tracing::warn!(pair, plugin, "the plugin's state isn't kept, so that a restart would warm up: {error}");
                 }
-                Err(error) => self.monitor.redis_failed(&error),
             }
-            tokio::select! {
-                () = tokio::time::sleep(WAIT) => {}
-                () = stop.cancelled() => return None,
-            }
+        }
+        states
+    }
+
+    /// A frame is missing or unreadable: nothing is analysed until the next keyframe.
+    fn lost(&self, why: &str) {
+        tracing::warn!(pair = &*self.consumer.pair, "buffered lane: frame dropped: {why}");
+        self.drop_one();
+        self.consumer.queue.ask_for_keyframe();
+    }
+
+    fn drop_one(&self) {
+        self.consumer.monitor.counters.lane_dropped.add(1);
+        self.consumer.queue.figures.dropped(1);
+    }
+
+    fn tell_failed(&self, failed: u64) {
+        let errors = &self.consumer.monitor.counters.redis_errors;
+        errors.add(failed);
+        if errors.get().is_power_of_two() || errors.get() == failed {
+            let key = crate::results::keys::analysis(&self.consumer.pair);
+            tracing::error!(
+                errors = errors.get(),
+                "buffered lane: {failed} readings couldn't be written to {key}\nhint: redis-cli TYPE {key} says what it holds; it must be a Hash"
+            );
         }
     }
 }

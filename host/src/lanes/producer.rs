@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::codec::{Head, LaneFrame};
 use crate::clock::Arrival;
 use crate::config::settings;
-use crate::monitor::Monitor;
+use crate::monitor::{LaneFigures, Monitor};
 use crate::results::{Link, keys};
 
 /// Frames of a pair that may wait for Redis; over it the oldest are dropped, counted, and the lane goes on from a keyframe.
@@ -37,6 +37,8 @@ pub struct Queue {
     state: Mutex<QueueState>,
     /// Rung when frames stand in the List.
     pub arrived: Notify,
+    /// How far the lane is behind.
+    pub figures: Arc<LaneFigures>,
 }
 
 struct QueueState {
@@ -69,6 +71,7 @@ impl Producer {
             pair: Arc::clone(pair),
             state: Mutex::new(QueueState { frames: VecDeque::new(), next: 0, since_keyframe: None, generation: 0 }),
             arrived: Notify::new(),
+            figures: Arc::default(),
         };
         Arc::clone(self.lock().entry(Arc::clone(pair)).or_insert_with(|| Arc::new(new())))
     }
@@ -82,11 +85,16 @@ impl Producer {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn dropped(&self, queue: &Queue, frames: usize) {
+        self.monitor.counters.lane_dropped.add(frames as u64);
+        queue.figures.dropped(frames as u64);
+    }
+
     /// Queues an applied frame; never waits.
     pub fn push(&self, queue: &Queue, tracked: &TrackedBook, applied: &Applied, frame: &BookFrame, arrival: Arrival) {
         let mut state = queue.lock();
         if state.frames.len() >= MAX_WAITING {
-            self.monitor.counters.lane_dropped.add(state.frames.len() as u64);
+            self.dropped(queue, state.frames.len());
             state.generation += 1;
             // Told on the 1st, 2nd, 4th ... time; the counter tells of all.
             if state.generation.is_power_of_two() {
@@ -120,11 +128,13 @@ impl Producer {
         match frame.encode() {
             Ok(bytes) => {
                 state.frames.push_back(bytes);
+                // All that can be under way: here, in the List, in hand.
+                queue.figures.pushed(self.run, state.next, arrival, MAX_WAITING + self.lane.max_frames + BATCH);
                 state.next += 1;
                 state.since_keyframe = Some(if keyframe { 0 } else { state.since_keyframe.map_or(0, |since| since + 1) });
             }
             Err(error) => {
-                self.monitor.counters.lane_dropped.add(1);
+                self.dropped(queue, 1);
                 state.since_keyframe = None;
                 tracing::warn!(pair = &*queue.pair, "buffered lane: frame dropped: {error}");
             }
@@ -195,7 +205,7 @@ impl Producer {
                     }
                     if trimmed > 0 {
                         // What the consumer will miss, it can only go on from a keyframe.
-                        self.monitor.counters.lane_dropped.add(trimmed as u64);
+                        self.dropped(&queue, trimmed);
                         state.since_keyframe = None;
                     }
                     drop(state);

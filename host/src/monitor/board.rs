@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use leadline_market::{Decimal, Trust};
 
 use super::figures::Figures;
+use super::lane::LaneFigures;
 use super::look::Look;
 use crate::analysis::Reading;
 use crate::clock::{self, Arrival};
@@ -72,6 +73,10 @@ pub struct PairStatus {
     pub audited_ms: Option<u64>,
     /// Rates, sizes, delays, and how long the book was verified.
     pub figures: Figures,
+    /// How far the buffered lane is behind.
+    pub lane: Arc<LaneFigures>,
+    /// Books that plugins of the memory lane skipped, by plugin; looked up once a second.
+    pub skipped: Vec<(Arc<str>, u64)>,
 }
 
 impl Board {
@@ -146,6 +151,8 @@ impl PairCell {
             drift: 0,
             audited_ms: None,
             figures: Figures::new(),
+            lane: Arc::default(),
+            skipped: Vec::new(),
         };
         Self { pair: Arc::clone(pair), look: Look::default(), status: Mutex::new(status), readings: Mutex::default() }
     }

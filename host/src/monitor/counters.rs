@@ -57,6 +57,8 @@ pub struct Counters {
     pub faults: Counter,
     /// Calls to Redis that failed.
     pub redis_errors: Counter,
+    /// Checkpoints of the buffered lane written.
+    pub checkpoints: Counter,
     /// Events that nobody could be told, since Redis was away too long.
     pub events_dropped: Counter,
     /// Frames of the buffered lane dropped: List full, Redis away too long, or unreadable.

@@ -18,10 +18,13 @@ use crate::config::Settings;
 use crate::lanes::{Consumer, Producer, Router};
 use crate::monitor::{Monitor, NotRun};
 use crate::okx::{Lines, PairFeed, Rest};
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Writer};
 
 /// Everything a pair needs to run.
 pub struct Roster {
+    /// The frames of the last minutes.
+    pub recent: Arc<Recent>,
     /// Settings.
     pub settings: Settings,
     /// Plugins of the memory lane.
@@ -219,11 +222,14 @@ impl Roster {
     fn start(&self, name: &str) -> Running {
         let pair: Arc<str> = Arc::from(name);
         let cell = self.monitor.board.add(&pair);
+        let queue = self.producer.queue(&pair);
+        cell.status().lane = Arc::clone(&queue.figures);
         let (instrument, known) = watch::channel(None);
         let feed = {
             let (pair, cell, instrument) = (Arc::clone(&pair), Arc::clone(&cell), instrument.clone());
             let (memory, producer) = (self.memory.clone(), Arc::clone(&self.producer));
             let (writer, monitor) = (Arc::clone(&self.writer), Arc::clone(&self.monitor));
+            let recent = Arc::clone(&self.recent);
             let (interval, healthy) = (self.settings.orderbook_interval, self.settings.okx.pace.healthy);
             move || {
                 let publisher = Publisher {
@@ -232,6 +238,7 @@ impl Roster {
                     instrument: instrument.clone(),
                     writer: Arc::clone(&writer),
                     monitor: Arc::clone(&monitor),
+                    recent: recent.ring(&pair),
                     cell: Arc::clone(&cell),
                     interval,
                     unwritten: false,
@@ -255,8 +262,10 @@ impl Roster {
         };
         let consumer = Consumer {
             run: self.producer.run_id(),
-            queue: self.producer.queue(&pair),
+            queue,
             desks: self.buffered.clone(),
+            memory: self.memory.clone(),
+            lane: self.settings.lane,
             instrument: known,
             link: Arc::clone(&self.lane_link),
             publication: Arc::clone(self.writer.publication()),
@@ -286,6 +295,7 @@ impl Roster {
             desk.forget(&pair).await;
         }
         self.producer.forget(&pair);
+        self.recent.forget(&pair);
         self.monitor.board.remove(name);
         self.writer.remove(&pair);
     }

@@ -91,6 +91,7 @@ impl PairStatus {
             ("instrument_id", pair.to_owned()),
             ("state", self.state.word().to_owned()),
             ("since", rfc3339(self.since_ms)),
+            ("verified", if self.state.is_verified() { "yes" } else { "no" }.to_owned()),
             ("reason", self.state.reason().unwrap_or_default()),
             ("trust", self.trust.map_or_else(String::new, |trust| trust.as_str().to_owned())),
             ("crossed", self.crossed.to_string()),
@@ -123,6 +124,10 @@ impl PairStatus {
             ("delay_ms_p50", delay.map_or_else(String::new, |delay| delay.p50_ms.to_string())),
             ("delay_ms_p99", delay.map_or_else(String::new, |delay| delay.p99_ms.to_string())),
             ("delay_reliable", delay.map_or("", |delay| delay.reliable(clock)).to_owned()),
+            ("lane_waiting", self.lane.waiting().to_string()),
+            ("lane_lag_ms", ms(self.lane.lag()).to_string()),
+            ("lane_dropped", self.lane.dropped_total().to_string()),
+            ("skipped", self.skipped.iter().map(|(plugin, books)| format!("{plugin} {books}")).collect::<Vec<_>>().join(", ")),
             ("written_at", rfc3339(unix_ms())),
         ]
     }

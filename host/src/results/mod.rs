@@ -3,12 +3,14 @@
 //! # Layout
 //!
 //! - [`keys`]: every key name, once.
+//! - [`address`]: where Redis is: a server, a socket, Sentinels, a Cluster; one grammar.
 //! - [`link`]: a connection that is made again after an error, with a time limit on every call.
 //! - [`hashes`]: readings, books and states as the fields of their Hashes.
 //! - [`publication`]: what goes beside a value: how long it stays, and the event that tells of it.
 //! - [`saved`]: keys with their values, as a backup holds them.
 //! - [`writer`]: the memory lane's way into Redis: newest wins, all that waits goes in one round trip.
 
+mod address;
 pub mod hashes;
 pub mod keys;
 pub mod link;

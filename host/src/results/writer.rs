@@ -257,7 +257,7 @@ impl Writer {
                 self.monitor.redis_is_there();
                 for item in batch.into_values() {
                     if let Item::Reading(reading) = item {
-                        self.monitor.latency.record(LaneKind::Memory, reading.arrival.elapsed());
+                        self.monitor.latency.reading(&self.monitor.stages, LaneKind::Memory, &reading);
                     }
                 }
                 true
@@ -306,7 +306,7 @@ fn remove(pipeline: &mut Pipeline, pair: &str) {
 }
 
 /// Every key of a pair.
-fn all_keys(pair: &str) -> [String; 6] {
+fn all_keys(pair: &str) -> [String; 7] {
     [
         keys::analysis(pair),
         keys::orderbook(pair),
@@ -314,5 +314,6 @@ fn all_keys(pair: &str) -> [String; 6] {
         keys::lane(pair),
         keys::lane_processing(pair),
         keys::lane_position(pair),
+        keys::lane_state(pair),
     ]
 }

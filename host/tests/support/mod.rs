@@ -11,7 +11,9 @@
 pub mod books;
 pub mod exchange;
 pub mod http;
+pub mod kept;
 pub mod listener;
+pub mod monitor;
 pub mod stream;
 
 use std::path::{Path, PathBuf};
@@ -68,6 +70,8 @@ pub struct Redis {
     pub port: u16,
     folder: tempfile::TempDir,
     child: Option<Child>,
+    /// Further arguments.
+    more: Vec<String>,
 }
 
 impl Redis {
@@ -78,9 +82,17 @@ impl Redis {
         redis
     }
 
+    /// Starts one with further arguments.
+    pub async fn start_with(more: &[&str]) -> Self {
+        let mut redis = Self::absent();
+        redis.more = more.iter().map(|&word| word.to_owned()).collect();
+        redis.up().await;
+        redis
+    }
+
     /// One that isn't there yet.
     pub fn absent() -> Self {
-        Self { port: free_port(), folder: tempfile::tempdir().expect("a folder"), child: None }
+        Self { port: free_port(), folder: tempfile::tempdir().expect("a folder"), child: None, more: Vec::new() }
     }
 
     /// Starts it, again on the data it had.
@@ -88,6 +100,7 @@ impl Redis {
         let child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir"])
             .arg(self.folder.path())
+            .args(&self.more)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed: make setup");
@@ -98,6 +111,11 @@ impl Redis {
             Err(_) => false,
         })
         .await;
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     /// Kills it, as by `kill -9`.

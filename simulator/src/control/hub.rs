@@ -142,6 +142,14 @@ impl Hub {
         self.source.exchange().map(|exchange| exchange.truth(pair, seq_id)).unwrap_or_default()
     }
 
+    /// See [`super::Control::acknowledge`].
+    pub(crate) async fn acknowledge(&self, pair: &str, seq_id: i64) -> bool {
+        match self.source.exchange() {
+            Some(exchange) => exchange.acknowledge(pair, seq_id).await,
+            None => false,
+        }
+    }
+
     /// Now, or on the schedule.
     pub(crate) async fn inject(self: &Arc<Self>, fault: &Fault) -> Result<Injected, SimulatorError> {
         self.check(fault)?;

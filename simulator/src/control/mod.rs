@@ -51,6 +51,15 @@ impl Control {
         hub.inject(fault).await
     }
 
+    /// At [`crate::Rate::LockStep`]: a pair's frame with this sequence number is safe where it was wanted, and the next one may go. Whether
+    /// that moved anything: not for a frame that isn't the newest one sent.
+    pub async fn acknowledge(&self, pair: &str, seq_id: i64) -> bool {
+        match self.hub() {
+            Some(hub) => hub.acknowledge(pair, seq_id).await,
+            None => false,
+        }
+    }
+
     /// What was brought about so far, oldest first; the newest ten thousand.
     pub fn injected(&self) -> Vec<Injected> {
         self.hub().map(|hub| hub.injected()).unwrap_or_default()

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/control/faults", get(faults))
         .route("/control/connections", get(connections))
         .route("/control/truth", get(truth))
+        .route("/control/acknowledge", post(acknowledge))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
@@ -84,15 +85,21 @@ async fn connections(State(shared): State<Shared>) -> Response {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct TruthQuery {
+struct FrameQuery {
     inst_id: String,
     seq: i64,
 }
 
 /// `GET /control/truth?instId=BTC-USDT&seq=123`: digests as hexadecimal text, since JSON's numbers don't hold 64 bits everywhere.
-async fn truth(State(shared): State<Shared>, Query(query): Query<TruthQuery>) -> Response {
+async fn truth(State(shared): State<Shared>, Query(query): Query<FrameQuery>) -> Response {
     let digests: Vec<String> = shared.hub.truth(&query.inst_id, query.seq).iter().map(|digest| format!("{digest:016x}")).collect();
     json_answer(StatusCode::OK, &json!({ "instId": query.inst_id, "seq": query.seq, "digests": digests }))
+}
+
+/// `POST /control/acknowledge?instId=BTC-USDT&seq=123`: at `--rate lock-step` the frame is safe, and the next one may go.
+async fn acknowledge(State(shared): State<Shared>, Query(query): Query<FrameQuery>) -> Response {
+    let moved = shared.hub.acknowledge(&query.inst_id, query.seq).await;
+    json_answer(StatusCode::OK, &json!({ "instId": query.inst_id, "seq": query.seq, "moved": moved }))
 }
 
 fn json_answer(status: StatusCode, value: &Value) -> Response {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::frames::{Timed, profiles, timed};
 use super::listing::Listing;
+use super::lockstep::{LockStep, Next};
 use super::{Wanted, instrument};
 use crate::fault::{Flood, Kind};
 use crate::market::Due;
@@ -54,9 +55,16 @@ struct Slot {
     last_us: u64,
     /// Silence after which a keep-alive is due.
     keep_alive_us: u64,
+    /// Only at [`Rate::LockStep`].
+    lock_step: Option<LockStep>,
 }
 
 impl Slot {
+    fn new(mut timed: Timed, start_us: u64, keep_alive_us: u64, rate: Rate) -> Self {
+        let lock_step = matches!(rate, Rate::LockStep).then(|| LockStep::new(timed.pair.seq_id(), timed.pair.snapshot()));
+        Self { timed, subscribers: Vec::new(), mood: Mood::Usual, last_us: start_us, keep_alive_us, lock_step }
+    }
+
     /// What is due of the pair, and when. None: nothing is sent at this point of its beat.
     fn next_frame(&mut self) -> (u64, Option<String>) {
         match self.mood {
@@ -130,10 +138,9 @@ impl Exchange {
         for (timed, truth) in pairs.iter().zip(&truths).filter(|(_, truth)| truth.is_kept()) {
             truth.add(timed.pair.seq_id(), timed.pair.digest());
         }
-        let slot = |timed| Slot { timed, subscribers: Vec::new(), mood: Mood::Usual, last_us: start_us, keep_alive_us };
-        let slots = pairs.into_iter().map(|timed| Mutex::new(slot(timed))).collect();
+        let slots = pairs.into_iter().map(|timed| Mutex::new(Slot::new(timed, start_us, keep_alive_us, options.rate))).collect();
         let listing = RwLock::new(Listing::new(profiles(options).iter().map(instrument::of_profile).collect()));
-        let by_the_clock = options.start_ms.is_none() && !matches!(options.rate, Rate::Max);
+        let by_the_clock = options.start_ms.is_none() && !matches!(options.rate, Rate::Max | Rate::LockStep);
         let (now_us, subscriptions) = (AtomicU64::new(start_us), AtomicUsize::new(0));
         Self { slots, index, listing, truths, rate: options.rate, start_us, by_the_clock, now_us, subscriptions, wake: Notify::new() }
     }
@@ -143,6 +150,8 @@ impl Exchange {
         match self.rate {
             Rate::Max => self.run_unpaced().await,
             Rate::Usual | Rate::PerSecond(_) => self.run_paced().await,
+            // Acknowledgements move it.
+            Rate::LockStep => std::future::pending().await,
         }
     }
 
@@ -195,6 +204,30 @@ impl Exchange {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// At [`Rate::LockStep`]: the pair's frame with this sequence number is safe, and the next one may go. Whether the acknowledgement
+    /// said anything new.
+    pub(crate) async fn acknowledge(&self, inst_id: &str, seq_id: i64) -> bool {
+        let Some((index, slot)) = self.index.get(inst_id).and_then(|&index| Some((index, self.slots.get(index)?))) else { return false };
+        let mut slot = slot.lock().await;
+        let slot = &mut *slot;
+        let Some(lock_step) = &mut slot.lock_step else { return false };
+        let pair = &mut slot.timed.pair;
+        match lock_step.acknowledge(seq_id, || pair.snapshot()) {
+            Next::Nothing => return false,
+            Next::Resend(text) => self.send(index, slot, text, Pressure::Wait).await,
+            Next::Step => {
+                let (at_us, text) = slot.timed.next_frame();
+                slot.last_us = at_us;
+                self.now_us.fetch_max(at_us, Ordering::Relaxed);
+                if let Some(lock_step) = &mut slot.lock_step {
+                    lock_step.sent(slot.timed.pair.seq_id(), text.clone());
+                }
+                self.send(index, slot, text, Pressure::Wait).await;
+            }
+        }
+        true
     }
 
     /// One frame of a pair to all its subscribers.
@@ -325,7 +358,10 @@ impl Exchange {
         if !client.reply(wanted.ack).await {
             return;
         }
-        let snapshot = slot.timed.pair.snapshot();
+        let snapshot = match &mut slot.lock_step {
+            Some(lock_step) => lock_step.subscribed(),
+            None => slot.timed.pair.snapshot(),
+        };
         // Subscribing again sends a second snapshot; the stream goes on once.
         if client.deliver(&wanted.arg.inst_id, Utf8Bytes::from(snapshot), Pressure::Wait).await
             && !slot.subscribers.iter().any(|other| other.id == client.id)

@@ -5,12 +5,14 @@
 //! - `frames`: the generated market as a plain sequence of frames, and written to a file.
 //! - `recording`: recordings, held in memory and played back to each subscriber.
 //! - `instrument`: instruments as OKX's REST answers list them.
+//! - `lockstep`: a generated pair that waits for an acknowledgement between two frames.
 //! - `listing`: the list that a generated market gives, and its changes.
 
 mod frames;
 mod generated;
 mod instrument;
 mod listing;
+mod lockstep;
 mod recording;
 
 use std::borrow::Cow;
