@@ -68,6 +68,8 @@ fn hint(detail: &str) -> &'static str {
         ("WRONGPASS", "\nhint: REDIS_USERNAME and REDIS_PASSWORD"),
         ("NOPERM", "\nhint: docs/redis.md lists the commands and keys that the user must be allowed"),
     ];
+    // Some codes come in the library's own letters.
+    let detail = detail.to_ascii_uppercase();
     HINTS.iter().find(|(code, _)| detail.contains(code)).map_or("", |(_, hint)| hint)
 }
 
