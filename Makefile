@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit openapi api-fuzz fuzz soak crash bench bench-peers fmt clean
+.PHONY: help setup build plugins web run test e2e audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,8 +62,16 @@ crash: plugins ## the host killed at KILLS=20 moments of BOOKS=10000 books; Redi
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench
 
+bench-plugins: plugins ## plugins exchanged 100 times and stopped 1000 times under load (5 minutes)
+	@LEADLINE_PLUGIN_OUT=target/test-plugins scripts/build-plugins.sh misbehaving
+	cargo run --release $(LEADLINE_CARGO_FLAGS) -p leadline-bench --bin swaps
+	cargo run --release $(LEADLINE_CARGO_FLAGS) -p leadline-bench --bin kills
+
 bench-peers: build plugins ## Leadline beside the stack of the original design, on the same frames (12 minutes)
 	@python3 bench/peers/run.py
+
+oracles: ## every quantity of the analyses beside scipy, scikit-learn, statsmodels and others (2 minutes)
+	@scripts/oracles.sh
 
 fmt: ## format the Rust code
 	cargo fmt

@@ -1,14 +1,14 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{self, Budget, Crew, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
+use crate::analysis::{self, Budget, Control, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
@@ -17,9 +17,12 @@ use crate::clock;
 use crate::config::Settings;
 use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
-use crate::monitor::{Monitor, exchange_clock, latency::Summary, publish};
+use crate::monitor::machine::Machine;
+use crate::monitor::publish::{self, PublishParts};
+use crate::monitor::{Monitor, exchange_clock, latency::Summary};
 use crate::okx::{Lines, Proxies, ProxyError, Rest};
 use crate::pairs::Roster;
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Publication, StateEvents, Writer, keys};
 
 /// Why the host can't start.
@@ -34,6 +37,9 @@ pub enum StartError {
     /// Redis is there but won't have us.
     #[error(transparent)]
     Redis(#[from] LinkError),
+    /// The file of webhooks can't be used.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// The system refuses a thread or a socket.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -43,7 +49,7 @@ pub enum StartError {
     /// No history can be kept.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// No client for the exchange's REST interface.
+    /// No client for the exchange's REST interface, or for webhooks.
     #[error("no HTTPS client: {0}")]
     Https(#[from] reqwest::Error),
 }
@@ -54,10 +60,15 @@ pub struct Host {
     pub addr: SocketAddr,
     /// What it measures.
     pub monitor: Arc<Monitor>,
+    /// What is at work, to be seen and changed.
+    pub plugins: Control,
     /// What it keeps.
     pub history: Arc<History>,
+    /// What somebody should know of.
+    pub alerts: Alerts,
+    alert_tasks: AlertTasks,
     crew: Arc<Crew>,
-    plugins: Watch,
+    keeper: Watch,
     roster: JoinHandle<()>,
     clock: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -67,9 +78,6 @@ pub struct Host {
     backups: Option<JoinHandle<()>>,
     stop: Stops,
 }
-
-/// How often the folder of plugins is looked at; a file is acted upon once it has looked the same twice.
-const SWEEP: Duration = Duration::from_millis(250);
 
 /// What the keeper of the plugins tells, on its way to Redis and to the page.
 struct Desk {
@@ -81,6 +89,10 @@ impl Told for Desk {
     fn report(&mut self, plugin: &str, fields: Vec<(&'static str, String)>) {
         self.monitor.plugin(plugin, &fields);
         self.writer.hash(keys::plugin(plugin), fields);
+    }
+
+    fn shadow(&mut self, report: &analysis::ShadowReport) {
+        self.writer.hash(keys::shadow(&report.plugin), report.hash());
     }
 
     fn stopped(&mut self, plugin: &Plugin) {
@@ -102,6 +114,16 @@ fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<P
     Ok((sheet, plugins))
 }
 
+/// The folders that the host writes to, whose disks must not be full.
+fn written_folders(settings: &Settings) -> Vec<PathBuf> {
+    let log = settings.log.files.as_ref().map(|files| files.folder.clone());
+    let mut folders: Vec<PathBuf> = log.into_iter().chain(settings.plugins.cache.clone()).chain(settings.history.folder.clone()).collect();
+    if folders.is_empty() {
+        folders.push(PathBuf::from("."));
+    }
+    folders
+}
+
 async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
     writer.run(link, stop).await;
 }
@@ -116,6 +138,8 @@ impl Host {
     pub async fn start(settings: Settings, feed: String, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let server = Server::listen(&settings.api).await?;
         let addr = server.addr()?;
+        let webhooks = settings.webhooks_file.as_deref().map(Webhook::read).transpose()?.unwrap_or_default();
+        let proxies = Arc::new(Proxies::from_env()?);
         tracing::info!(
             "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
             settings.plugins.dir.display()
@@ -138,7 +162,18 @@ impl Host {
         let writer = Writer::new(Arc::clone(&monitor), Publication::new(settings.results));
         let history = History::open(&settings.history)?;
         let keeping = keeper::Keeper::new(&history, &monitor, &settings.history);
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping]);
+        let (alerts, alert_tasks) = Alerts::start(AlertParts {
+            host: Arc::from(publish::host()),
+            monitor: Arc::clone(&monitor),
+            links: [link()?, link()?],
+            history: Arc::clone(&history),
+            webhooks,
+            proxies: Arc::clone(&proxies),
+            pace: Pace::default(),
+            catalog: Catalog::of(&monitor, &Desks::default()),
+        })
+        .await?;
+        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -148,13 +183,16 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk));
+        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
+        let control = keeper.control();
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;
         let producer = Producer::new(run, settings.lane, Arc::clone(&monitor));
         let stops = Stops { pairs: CancellationToken::new(), publisher: CancellationToken::new(), writers: CancellationToken::new() };
 
-        let proxies = Arc::new(Proxies::from_env()?);
+        let recent = Arc::new(Recent::new(settings.recent, &settings.okx.ws_url, &settings.okx.channel));
+        // Set once: this monitor has just been made.
+        let _ = monitor.recent.set(Arc::clone(&recent));
         let rest = Rest::new(&settings.okx, Arc::clone(&proxies))?;
         let roster = Roster {
             memory: crew.memory.clone(),
@@ -165,15 +203,32 @@ impl Host {
             lines: Lines::new(&settings.okx, Arc::clone(&proxies), Arc::clone(&monitor)),
             rest: rest.clone(),
             monitor: Arc::clone(&monitor),
+            recent: Arc::clone(&recent),
             settings: settings.clone(),
         };
         let desks = crew.memory.clone();
-        let publisher = publish::run(Arc::clone(&monitor), desks.clone(), Arc::clone(&writer), link()?, stops.publisher.clone());
+        let published = PublishParts {
+            monitor: Arc::clone(&monitor),
+            desks: desks.clone(),
+            writer: Arc::clone(&writer),
+            machine: Machine::new(written_folders(&settings)),
+            page: format!("http://{addr}"),
+        };
+        let publisher = publish::run(published, link()?, stops.publisher.clone());
         let live = Live { monitor: Arc::clone(&monitor), desks, feed: feed.into() };
-        let parts = Parts { live: Some(live), link: link()?, pairs_key: settings.pairs.key.clone() };
+        let parts = Parts {
+            live: Some(live),
+            plugins: Some(control.clone()),
+            link: link()?,
+            pairs_key: settings.pairs.key.clone(),
+            rest: rest.clone(),
+            alerts: Some(alerts.clone()),
+            history: Arc::clone(&history),
+        };
         Ok(Some(Self {
             addr,
-            plugins: Watch::start(keeper, SWEEP)?,
+            plugins: control,
+            keeper: Watch::start(keeper)?,
             crew,
             roster: tokio::spawn(roster.run([link()?, link()?], stops.pairs.clone())),
             clock: tokio::spawn(exchange_clock::run(rest, Arc::clone(&monitor), stops.pairs.clone())),
@@ -184,14 +239,16 @@ impl Host {
             backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
             history,
+            alerts,
+            alert_tasks,
             stop: stops,
         }))
     }
 
     /// Stops everything in order: no more frames, the books in hand are analysed, what was found is written.
     pub async fn stop(self) {
-        let plugins = self.plugins;
-        let _ = tokio::task::spawn_blocking(move || plugins.stop()).await;
+        let keeper = self.keeper;
+        let _ = tokio::task::spawn_blocking(move || keeper.stop()).await;
         self.stop.pairs.cancel();
         let _ = self.roster.await;
         let _ = self.clock.await;
@@ -203,6 +260,7 @@ impl Host {
         let _ = tokio::task::spawn_blocking(move || crew.stop()).await;
         self.stop.publisher.cancel();
         let _ = self.publisher.await;
+        self.alert_tasks.stop().await;
         self.stop.writers.cancel();
         let _ = self.sender.await;
         let _ = self.writer.await;

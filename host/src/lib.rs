@@ -16,6 +16,8 @@
 //! - [`api`]: the page and its live stream; the only part that knows HTTP.
 //! - [`backup`]: pairs, rules, plugins and history in one file, and back.
 //! - [`mod@host`]: all of it put together, started and stopped in order.
+//! - [`recent`]: the exchange's frames of the last minutes, for whoever asks what just happened.
+//! - [`report`]: HTML reports with charts, each one file that loads nothing.
 //! - [`config`]: the settings: one table, read from flags, the environment and a file.
 //! - [`cli`]: the commands.
 //! - [`clock`]: durations and times of day.
@@ -35,4 +37,6 @@ pub mod logging;
 pub mod monitor;
 pub mod okx;
 pub mod pairs;
+pub mod recent;
+pub mod report;
 pub mod results;

@@ -4,12 +4,16 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use leadline_host::api::app::Parts;
 use leadline_host::api::security::{Role, tokens};
 use leadline_host::api::server::Server;
+use leadline_host::clock;
+use leadline_host::history::History;
+use leadline_host::history::entry::{Entry, Measurement, Sample, Value as Kept};
 use leadline_host::host::Host;
+use leadline_host::okx::{Proxies, Rest};
 use leadline_host::results::Link;
 use serde_json::Value;
 use support::exchange::Exchange;
@@ -402,7 +406,17 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let server = Server::listen(&settings.api).await.expect("a port");
     let addr = server.addr().expect("its number").to_string();
     let stop = CancellationToken::new();
-    let parts = Parts { live: None, link: Link::new(&settings.redis).expect("an address"), pairs_key: settings.pairs.key.clone() };
+    let rest = Rest::new(&settings.okx, std::sync::Arc::new(Proxies::none())).expect("a client");
+    let link = Link::new(&settings.redis).expect("an address");
+    let parts = Parts {
+        live: None,
+        plugins: None,
+        link,
+        pairs_key: settings.pairs.key.clone(),
+        rest,
+        alerts: None,
+        history: History::to_read(&settings.history).expect("a home"),
+    };
     let serving = tokio::spawn(server.run(parts, stop.clone()));
     let from = async |addr: &str, path: &str| ask(addr, "GET", path, &[], b"").await;
     until("the book stands in Redis", async || from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.status == 200).await;
@@ -429,11 +443,96 @@ async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
         let answer = from(&addr, path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_analysed"), "{path}");
     }
-    for path in ["/api/v1/books/BTC-USDT?levels=0", "/api/v1/books/BTC-USDT?level=3", "/api/v1/books/btc"] {
+    let answer = from(&addr, "/api/v1/instruments").await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "no_listing"), "OKX_REST_URL is none");
+    for path in [
+        "/api/v1/instruments?limit=0",
+        "/api/v1/instruments?kind=stock",
+        "/api/v1/books/BTC-USDT?levels=0",
+        "/api/v1/books/BTC-USDT?level=3",
+        "/api/v1/books/btc",
+    ] {
         assert_eq!(from(&addr, path).await.status, 400, "{path}");
     }
     stop.cancel();
     serving.await.expect("it ends");
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_is_asked_for_in_pages_and_windows_and_exported_whole() {
+    const VALUES: u32 = 2500;
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::start(&[("HISTORY_DIR", folder.path().join("history").to_str().unwrap())]).await;
+    // A second apart, so that an export has three pages; of an hour that is still kept.
+    let base_ms = clock::unix_ms() - 3_000_000;
+    for number in 0..VALUES {
+        let sample = Sample {
+            measurement: Measurement::Analysis,
+            pair: "BTC-USDT".into(),
+            source: "liquidity".into(),
+            time_ns: i64::try_from((base_ms + u64::from(number) * 1000) * 1_000_000).unwrap(),
+            fields: vec![
+                ("liquidity_index".into(), Kept::Number(f64::from(number))),
+                ("liquidity.note".into(), Kept::Text("=1, \"two\"".into())),
+            ],
+        };
+        until("there is room", async || rig.host.history.offer(Entry::Sample(sample.clone()))).await;
+    }
+    let (from, to) = (clock::rfc3339(base_ms), clock::rfc3339(base_ms + u64::from(VALUES) * 1000));
+    let span = format!("pairs=BTC-USDT&sources=liquidity&from={from}&to={to}");
+    let index = format!("{span}&fields=liquidity_index");
+    let all = async |query: String| rig.get(&format!("/api/v1/history/{query}")).await;
+    until("all of it is kept", async || {
+        let windows = all(format!("windows?{index}&every=1h")).await;
+        let windows = windows.json();
+        let counts = windows["series"][0]["counts"].as_array().cloned().unwrap_or_default();
+        counts.iter().filter_map(Value::as_u64).sum::<u64>() == u64::from(VALUES)
+    })
+    .await;
+    let (mut from, mut values) = (from, Vec::new());
+    loop {
+        let page =
+            rig.get(&format!("/api/v1/history/range?pairs=BTC-USDT&fields=liquidity_index&from={from}&to={to}&limit=1000")).await.json();
+        let of = &page["series"][0];
+        assert_eq!(of["times_ms"].as_array().map(Vec::len), of["values"].as_array().map(Vec::len));
+        values.extend(of["values"].as_array().expect("values").iter().map(|value| value.as_f64().expect("a number")));
+        match page["next"].as_str() {
+            Some(next) => from = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(values, (0..VALUES).map(f64::from).collect::<Vec<_>>(), "each once, in order");
+    let series = all(format!("series?from={}&to={to}", clock::rfc3339(base_ms))).await.json();
+    let named = |of: &Value| of["field"] == "liquidity_index" && of["instrument_id"] == "BTC-USDT" && of["source"] == "liquidity";
+    assert!(series["series"].as_array().expect("series").iter().any(named), "{series}");
+    let table = all(format!("export?{span}&format=csv")).await;
+    let text = table.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (1 + 2 * VALUES as usize, "time,measurement,instrument_id,source,field,value"));
+    assert!(text.contains(r#",liquidity.note,"'=1, ""two""""#), "{}", lines[1]);
+    assert!(table.header("content-disposition").is_some_and(|value| value.contains("leadline-analysis_results.csv")));
+    let lines = all(format!("export?{index}&format=jsonl")).await.text();
+    let numbers: Vec<f64> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["value"].as_f64().expect("a number")).collect();
+    assert_eq!(numbers, values);
+    for wrong in [
+        format!("range?from={to}&to={from}"),
+        "range?from=yesterday".to_owned(),
+        "range?measurement=everything".to_owned(),
+        "range?every=1m".to_owned(),
+        "range?limit=0".to_owned(),
+        "range?pairs=BTC%22USDT".to_owned(),
+        "windows?every=often".to_owned(),
+        "windows?every=1ms&from=-7d".to_owned(),
+        "export?format=xlsx".to_owned(),
+        "books/BTC-USDT?at=now".to_owned(),
+    ] {
+        let answer = all(wrong.clone()).await;
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
+        answer.code();
+    }
+    assert_eq!(all("books/BTC-USDT".to_owned()).await.code(), "no_book");
     rig.host.stop().await;
 }
 
@@ -447,4 +546,47 @@ fn the_description_in_the_repository_is_the_one_that_the_routes_give() {
     let kept = std::fs::read_to_string(repository("docs/openapi.json")).unwrap_or_default();
     let made = leadline_host::api::router::description().json;
     assert!(kept == made, "docs/openapi.json is another\nhint: cargo run -p leadline -- openapi > docs/openapi.json");
+}
+
+/// `leadline record --last ...` against this host.
+async fn last(rig: &Rig, out: &Path, more: &[&str]) -> std::process::Output {
+    let mut command = tokio::process::Command::new(support::program());
+    command.args(["record", "--last", "10m", "--host", &format!("http://{}", rig.addr), "--out"]).arg(out).args(more);
+    command.env_remove("LEADLINE_TOKEN").output().await.expect("the program runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_has_just_received_becomes_a_recording_that_verify_finds_clean() {
+    let rig = Rig::start(&[]).await;
+    let mut connection = rig.exchange.subscribed().await;
+    connection.snapshot(10, 50).await;
+    for id in 10..40 {
+        connection.update(id, id + 1).await;
+    }
+    until("the last book is analysed", async || rig.redis.field("analysis:BTC-USDT", "large_orders.sequence").await == "40").await;
+    let folder = rig.folder.path().join("recording");
+    let output = last(&rig, &folder, &[]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("recorded 31 frames"), "{said}");
+    let audit = leadline_recording::audit(&folder).expect("a recording");
+    assert_eq!((audit.rows.len(), audit.rows[0].counters.frames, audit.rows[0].counters.gaps), (1, 31, 0));
+    assert!(std::fs::read_to_string(folder.join("manifest.json")).expect("written").contains("before the pair began"));
+    // Another time into the same folder, and pairs that nobody has.
+    let again = last(&rig, &folder, &[]).await;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("holds a recording already"), "{again:?}");
+    let unknown = last(&rig, &rig.folder.path().join("other"), &["--pairs", "ETH-USDT"]).await;
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && said.contains("ETH-USDT") && said.contains("hint:"), "{said}");
+    rig.host.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_named_with_what_to_do() {
+    let output = tokio::process::Command::new(support::program())
+        .args(["record", "--last", "1m", "--host", &format!("http://127.0.0.1:{}", support::free_port()), "--out", "/nowhere/at/all"])
+        .output()
+        .await
+        .expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("no host answers at") && said.contains("hint:"), "{said}");
 }

@@ -211,3 +211,22 @@ fn every_setting_stands_in_the_documentation_with_its_default() {
         );
     }
 }
+
+#[test]
+fn a_report_of_a_replay_holds_every_output_and_loads_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, report) = (generated(folder.path(), 600), folder.path().join("report.html"));
+    let output = run(&["replay", path(&file), "--plugin-dir", path(&components("plugins")), "--html", path(&report)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("large_orders") && text(&output.stderr).contains("report: "), "the table comes as ever");
+    let html = std::fs::read_to_string(&report).expect("written");
+    for word in ["BTC-USDT: support_resistance", "ETH-USDT: liquidity", "support_level_1", "imbalance", "large_orders: time", "warming"] {
+        assert!(html.contains(word), "{word}");
+    }
+    for word in ["<script", "http://", "https://", "NaN"] {
+        assert!(!html.contains(word), "{word}");
+    }
+    assert!(html.len() < 4 << 20, "{} bytes", html.len());
+    let nowhere = run(&["replay", path(&file), "--plugin-dir", path(&components("plugins")), "--html", "/nowhere/report.html"]);
+    assert!(nowhere.status.code() == Some(2) && text(&nowhere.stderr).contains("/nowhere/report.html"), "{}", text(&nowhere.stderr));
+}

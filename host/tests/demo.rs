@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use support::http::ask;
 use support::{components, free_port, program, recording, until};
 
 struct Demo {
@@ -68,6 +69,25 @@ impl Demo {
         list.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
     }
 
+    /// What the demo prints about its API works: a token of its own, which nobody else can read, and a change with it.
+    async fn changes_pairs_with_its_own_token(&self) {
+        let file = self._data.path().join("data/demo/api-token");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("it is there").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let bearer = format!("Bearer {}", std::fs::read_to_string(&file).expect("text").trim());
+        let log = self.log();
+        let (_, rest) = log.split_once("page      http://").expect("it says where its page is");
+        let addr = rest.lines().next().expect("a line").trim();
+        let listed = ask(addr, "GET", "/api/v1/instruments?search=sol", &[], b"").await.json();
+        assert!(listed["instruments"][0]["instrument_id"] == "SOL-USDT" && listed["total"] == 1, "{listed}");
+        let taken = ask(addr, "DELETE", "/api/v1/pairs/SOL-USDT", &[("Authorization", &bearer)], b"").await;
+        assert_eq!((taken.status, &taken.json()["changed"]), (200, &true.into()));
+        assert_eq!(self.cli(&["SISMEMBER", "config:trading_pairs", "SOL-USDT"]), "0");
+        assert!(log.contains("Authorization: Bearer $(cat data/demo/api-token)"), "{log}");
+        let audit = self._data.path().join("data/demo/audit.jsonl");
+        until("the change is noted down", async || std::fs::read_to_string(&audit).is_ok_and(|text| text.contains("SOL-USDT"))).await;
+    }
+
     /// Ctrl-C: it ends well, and so does every process it started.
     async fn interrupt(mut self) -> String {
         let children = self.children();
@@ -103,6 +123,7 @@ async fn the_generated_market_comes_to_live_readings_by_itself_and_ctrl_c_stops_
     })
     .await;
     assert_eq!(demo.cli(&["SMEMBERS", "config:trading_pairs"]).lines().count(), 3);
+    demo.changes_pairs_with_its_own_token().await;
     let log = demo.interrupt().await;
     for words in [
         "redis-cli -p",
@@ -182,6 +203,94 @@ async fn a_recording_gives_all_fields_of_the_design_and_says_restarted_when_it_s
     until("it says so", async || demo.field("feed:BTC-USDT", "restarts") != "0" && demo.log().contains("restarted: ")).await;
     assert_eq!(demo.field("feed:BTC-USDT", "gaps"), "0");
     assert_eq!(demo.field("feed:BTC-USDT", "state"), "live");
+    demo.interrupt().await;
+}
+
+/// A command of the docs and what they say that it prints.
+struct Documented {
+    place: String,
+    command: String,
+    printed: Vec<String>,
+}
+
+/// The commands with redis-cli in the code blocks of a page.
+fn documented(page: &str) -> Vec<Documented> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(&file).expect("a page of the docs");
+    let (mut all, mut in_block, mut prompted): (Vec<Documented>, bool, bool) = (Vec::new(), false, false);
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            (in_block, prompted) = (!in_block, false);
+        } else if in_block {
+            let command = line.strip_prefix("$ ");
+            match command.unwrap_or(line).strip_prefix("redis-cli ") {
+                // Another machine's.
+                Some(rest) if rest.starts_with("-h ") => prompted = false,
+                Some(rest) => {
+                    prompted = command.is_some();
+                    all.push(Documented { place: format!("{page} line {}", number + 1), command: rest.to_owned(), printed: Vec::new() });
+                }
+                None if command.is_some() => prompted = false,
+                None if prompted => all.last_mut().expect("a command").printed.push(line.to_owned()),
+                None => {}
+            }
+        }
+    }
+    all
+}
+
+/// What kind of thing a printed line holds.
+fn form(line: &str) -> String {
+    let (place, rest) = line.split_once(") ").filter(|(place, _)| place.trim().parse::<u32>().is_ok()).unwrap_or(("", line));
+    let inner = rest.strip_prefix('"').map(|inner| inner.strip_suffix('"').unwrap_or(inner));
+    let kind = match inner {
+        None if rest.starts_with("(integer) ") => "an integer",
+        None => rest,
+        Some("") => "nothing",
+        Some(time) if time.len() == 24 && time.ends_with('Z') && time.contains('T') => "a time",
+        Some(number) if number.parse::<f64>().is_ok() => "a number",
+        Some(json) if json.starts_with("[[") || json.starts_with('{') => "JSON",
+        Some(_) => "a text",
+    };
+    format!("{place} {kind}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_docs_print_what_the_docs_say() {
+    let demo = Demo::start(&["--market-pairs", "3"]);
+    until("every pair has its levels", async || {
+        ["BTC-USDT", "ETH-USDT", "SOL-USDT"].iter().all(|pair| !demo.field(&format!("analysis:{pair}"), "resistance_level_1").is_empty())
+    })
+    .await;
+    let all: Vec<Documented> =
+        ["README.md", "README.zh-CN.md", "docs/redis.md", "docs/alerts.md", "docs/feed.md"].into_iter().flat_map(documented).collect();
+    assert!(all.len() > 25 && all.iter().filter(|one| !one.printed.is_empty()).count() > 6, "{} commands", all.len());
+    for Documented { place, command, printed } in all {
+        // A subscription has no end of its own.
+        let listens = command.contains("SUBSCRIBE");
+        let run = || {
+            let cut = if listens { "timeout 1 " } else { "" };
+            let line = format!("{cut}redis-cli -p {} --no-raw {command}", demo.redis_port);
+            let output = Command::new("sh").args(["-c", &line]).output().expect("sh runs");
+            String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        };
+        let text = run();
+        assert!(!text.contains("(error)") && !text.contains("ERR "), "{place}: {text}");
+        if printed.is_empty() {
+            continue;
+        }
+        let mut last = text;
+        until(&format!("{place} is printed as {printed:?}"), async || {
+            let lines: Vec<&str> = last.lines().collect();
+            let same = lines.len() == printed.len() && lines.iter().zip(&printed).all(|(line, wanted)| form(line) == form(wanted));
+            if !same {
+                eprintln!("{place}: {last}");
+                last = run();
+            }
+            same
+        })
+        .await;
+    }
     demo.interrupt().await;
 }
 

@@ -45,7 +45,7 @@ fn labels(text: &str) -> BTreeMap<String, String> {
     while !rest.is_empty() {
         let (name, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("no label in {rest:?}"));
         assert!(is_name(name), "{name:?} is no label's name");
-        assert!(!["quantile", "le"].contains(&name), "{name} is reserved for summaries and histograms");
+        assert!(name != "quantile", "{name} is reserved for summaries");
         let mut value = String::new();
         let mut letters = after.char_indices();
         let end = loop {
@@ -91,7 +91,7 @@ fn read(text: &str) -> Scrape {
             match kind {
                 "HELP" => assert!(!words.trim().is_empty() && !words.contains('\\'), "{line}"),
                 "TYPE" => {
-                    assert!(["counter", "gauge", "info"].contains(&words), "{line}");
+                    assert!(["counter", "gauge", "histogram", "info"].contains(&words), "{line}");
                     scrape.types.insert(name.to_owned(), words.to_owned());
                 }
                 "UNIT" => assert!(name.ends_with(&format!("_{words}")), "{name} doesn't end with its unit {words}"),
@@ -109,15 +109,26 @@ fn read(text: &str) -> Scrape {
         let (expected, good) = match scrape.types.get(&family).map(String::as_str) {
             Some("counter") => (format!("{family}_total"), number >= 0.0),
             Some("gauge") => (family.clone(), true),
+            Some("histogram") => {
+                let part = name.strip_prefix(&family).expect("a sample of its own family");
+                assert_eq!(part == "_bucket", labels.contains_key("le"), "{line}");
+                assert!(["_bucket", "_count", "_sum"].contains(&part), "{line}");
+                (name.to_owned(), number >= 0.0)
+            }
             Some("info") => (format!("{family}_info"), (number - 1.0).abs() < f64::EPSILON),
             _ => panic!("{line} has no type"),
         };
         assert_eq!(name, expected, "a sample of another family");
+        assert!(family_is_histogram(&scrape, &family) || !labels.contains_key("le"), "le is reserved for histograms: {line}");
         assert!(good, "{line}");
         has_samples = true;
         assert_eq!(scrape.samples.insert((name.to_owned(), labels), number), None, "{series} stands twice");
     }
     scrape
+}
+
+fn family_is_histogram(scrape: &Scrape, family: &str) -> bool {
+    scrape.types.get(family).is_some_and(|kind| kind == "histogram")
 }
 
 impl Scrape {
@@ -240,6 +251,32 @@ async fn a_running_host_is_scraped_without_a_line_that_the_format_forbids_and_sa
     }
     for lane in ["memory", "buffered"] {
         assert!(scrape.value("leadline_lane_readings_total", &[("lane", lane)]).is_some_and(|count| count > 0.0), "{lane}");
+    }
+    // Each stage comes after the one before it, for as many frames as came there.
+    let stage = |part: &str, labels: &[(&str, &str)]| {
+        scrape.value(&format!("leadline_stage_seconds_{part}"), labels).unwrap_or_else(|| panic!("no {part} {labels:?}"))
+    };
+    let mut before = 0.0;
+    for labels in [
+        &[("stage", "parsed")][..],
+        &[("stage", "applied")],
+        &[("stage", "analysed"), ("lane", "memory")],
+        &[("stage", "acknowledged"), ("lane", "memory")],
+    ] {
+        let (sum, count) = (stage("sum", labels), stage("count", labels));
+        let all: Vec<(&str, &str)> = labels.iter().copied().chain([("le", "+Inf")]).collect();
+        assert!(count > 0.0 && stage("bucket", &all) == count, "{labels:?}");
+        assert!(sum / count > before, "{labels:?}: {} after {before}", sum / count);
+        before = if labels[0].1 == "parsed" { 0.0 } else { sum / count };
+    }
+    for (name, least) in [
+        ("redis_up", 1.0),
+        ("redis_round_trip_seconds", 0.0),
+        ("process_memory_bytes", 1e6),
+        ("disk_free_share_ratio", 0.0),
+        ("alerts_active", 0.0),
+    ] {
+        assert!(scrape.value(&format!("leadline_{name}"), &[]).is_some_and(|value| value >= least), "{name}");
     }
     // Every counter of system:monitoring is here too.
     for (name, field) in

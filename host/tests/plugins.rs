@@ -1,6 +1,7 @@
 //! The plugin host with real components: what they may import, what they may use, what becomes of one that misbehaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+mod properties;
 mod support;
 
 use std::path::Path;
@@ -217,4 +218,27 @@ fn state_saved_in_the_middle_is_taken_over_by_a_component() {
     assert!(plugin.open(&instrument, "{}").expect("open").restore("9", "{}", b"garbage".to_vec()).is_err());
     let error = plugin.open(&instrument, r#"{"no_such_parameter":1}"#).err().expect("refused").to_string();
     assert!(error.contains("open large_orders") && error.contains("no_such_parameter"), "{error}");
+}
+
+/// SHA-256 of `wit/v1/plugin.wit`. It never changes: a plugin built yesterday must load tomorrow.
+const FROZEN: &str = "25535b916fe7f691e67ac2840cbc8cf93612950ccf7724c791174d5ee942e4a7";
+
+#[test]
+fn the_contract_is_the_frozen_one() {
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/v1/plugin.wit")).expect("the contract");
+    let digest: String = ring::digest::digest(&ring::digest::SHA256, &text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, FROZEN, "wit/v1 is frozen\nhint: a new interface goes into a file and a version of its own, see docs/plugins.md");
+}
+
+/// `fixtures/v1.wasm` was built from the frozen text when it was frozen (examples/rust/microprice), and is never built again.
+#[test]
+fn a_component_built_when_the_contract_was_frozen_loads_and_answers() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1.wasm");
+    let plugin = Arc::new(Plugin::load(&Engine::new().expect("an engine"), &file, Budget::default()).expect("it loads for ever"));
+    assert_eq!((&*plugin.name, &*plugin.version), ("microprice", "0.1.0"));
+    let mut analyst = Analyst::new(plugin, Arc::new(infer("BTC-USDT", 1, 0)), "{}");
+    let reading = analyst.analyze(call(&book(1))).expect("a reading");
+    let fields: Vec<(&str, &str)> = reading.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(reading.outcome, Outcome::Ok);
+    assert_eq!(fields, [("microprice.price", "100"), ("microprice.offset_bps", "0"), ("microprice.imbalance", "0")]);
 }

@@ -10,6 +10,7 @@
 //! - [`recorder`]: frames written into such a folder.
 //! - `instruments`: the listings recorded beside a recording.
 //! - `audit`: every book of a recording kept and verified, one row an instrument.
+//! - [`parcel`]: frames on their way from a running host to a recorder's folder.
 //! - `error`: what can be wrong with a recording.
 
 mod audit;
@@ -19,6 +20,7 @@ mod frames;
 mod instruments;
 mod lines;
 mod manifest;
+pub mod parcel;
 mod part;
 pub mod recorder;
 
@@ -28,4 +30,5 @@ pub use folder::MANIFEST;
 pub use frames::{CutShort, Frame, MAX_LINE_BYTES, Place, Recording};
 pub use instruments::{Listings, MAX_LISTING_BYTES, instruments_beside, instruments_from};
 pub use manifest::{ALL_PAIRS, Deleted, Dropped, Gap, MANIFEST_VERSION, Manifest, SegmentEntry};
+pub use parcel::{PARCEL_VERSION, ParcelHead, ParcelReader, ParcelWriter};
 pub use recorder::{Limits, Origin, Recorder, Status};

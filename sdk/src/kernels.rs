@@ -55,6 +55,29 @@ pub fn max(values: &[f64]) -> f64 {
     rest.iter().fold(larger(larger(four[0], four[1]), larger(four[2], four[3])), |largest, &value| larger(largest, value))
 }
 
+/// The smallest value; infinity when there are none. NaN is passed over.
+#[must_use]
+pub fn min(values: &[f64]) -> f64 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut a = [f64::INFINITY; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            a[lane] = if chunk[lane] < a[lane] { chunk[lane] } else { a[lane] };
+        }
+    }
+    let smaller = |x: f64, y: f64| if y < x { y } else { x };
+    rest.iter().fold(a.into_iter().fold(f64::INFINITY, smaller), |smallest, &value| smaller(smallest, value))
+}
+
+/// The place of the first of ascending prefix sums that reaches `share` of the last one: the level by which so much of a side is used up. None when
+/// nothing is there to be used up. `cumulative` is as [`prefix_sums`] writes it; the place counts levels, so 1 is the best one.
+#[must_use]
+pub fn weighted_quantile(cumulative: &[f64], share: f64) -> Option<usize> {
+    let total = *cumulative.last()?;
+    let wanted = total * share.clamp(0.0, 1.0);
+    (total > 0.0).then(|| cumulative.partition_point(|&sum| sum < wanted).clamp(1, cumulative.len() - 1))
+}
+
 /// Writes the prefix sums of `values` to `out`: `out[i]` is the sum of the first `i` values, so `out` is one longer than `values`.
 pub fn prefix_sums(values: &[f64], out: &mut Vec<f64>) {
     out.resize(values.len() + 1, 0.0);
@@ -220,6 +243,7 @@ mod tests {
             let plain: f64 = values.iter().sum();
             prop_assert!(close(sum(&values), plain));
             prop_assert!(close(dot(&values, &values), values.iter().map(|v| v * v).sum()));
+            prop_assert_eq!(min(&values), values.iter().copied().fold(f64::INFINITY, f64::min));
             prop_assert_eq!(max(&values), values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
 
             let mut out = vec![7.0; 3];
@@ -232,6 +256,10 @@ mod tests {
                 prop_assert!(close(*sum, running));
             }
             prop_assert!(out.windows(2).all(|w| w[0] < w[1]), "prefix sums of positive values grow");
+
+            let half = weighted_quantile(&out, 0.5);
+            let reached = |place: usize| out[place] >= 0.5 * out[values.len()];
+            prop_assert!(half.map_or(values.is_empty(), |place| reached(place) && (place == 1 || !reached(place - 1))));
 
             products(&values, &values, factor, &mut out);
             prop_assert_eq!(&out, &values.iter().map(|v| v * v * factor).collect::<Vec<_>>());

@@ -29,6 +29,9 @@ pub trait Parameters: DeserializeOwned + Default {
     /// The numbers in that order; none for flags and for options that aren't set.
     fn numbers(&self) -> Vec<Option<f64>>;
 
+    /// Whether books that nothing vouches for are judged: the flag `accept_unverified`, where it is declared.
+    fn accept_unverified(&self) -> bool;
+
     /// Reads a JSON document; an empty text means the defaults.
     ///
     /// # Errors
@@ -88,6 +91,10 @@ pub trait Kind: serde::Serialize {
     fn schema_type() -> Value;
     /// The number to hold against the range.
     fn number(&self) -> Option<f64>;
+    /// The flag, where it is one.
+    fn flag(&self) -> Option<bool> {
+        None
+    }
 }
 
 impl Kind for f64 {
@@ -114,6 +121,9 @@ impl Kind for bool {
     }
     fn number(&self) -> Option<f64> {
         None
+    }
+    fn flag(&self) -> Option<bool> {
+        Some(*self)
     }
 }
 
@@ -156,7 +166,7 @@ macro_rules! parameters {
             $(
                 $(#[doc = $summary:literal])+
                 $field:ident: $type:ty = $default:expr $(, unit $unit:literal)? $(, range $low:literal to $high:literal)?;
-            )+
+            )*
         }
     ) => {
         $(#[doc = $doc])+
@@ -166,17 +176,18 @@ macro_rules! parameters {
             $(
                 $(#[doc = $summary])+
                 $vis $field: $type,
-            )+
+            )*
         }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)+ }
+                Self { $($field: $default,)* }
             }
         }
 
         impl $crate::Parameters for $name {
             fn declarations() -> Vec<$crate::parameters::Declaration> {
+                #[allow(unused_variables, reason = "without parameters there is no default to look at")]
                 let defaults = Self::default();
                 vec![$(
                     $crate::parameters::Declaration {
@@ -187,11 +198,15 @@ macro_rules! parameters {
                         unit: [$($unit,)? ""].first().copied().filter(|unit| !unit.is_empty()),
                         range: [$(Some(($low, $high)),)? None].first().copied().flatten(),
                     },
-                )+]
+                )*]
             }
 
             fn numbers(&self) -> Vec<Option<f64>> {
-                vec![$($crate::parameters::Kind::number(&self.$field),)+]
+                vec![$($crate::parameters::Kind::number(&self.$field),)*]
+            }
+
+            fn accept_unverified(&self) -> bool {
+                false $(|| (stringify!($field) == "accept_unverified" && $crate::parameters::Kind::flag(&self.$field) == Some(true)))*
             }
         }
     };
@@ -201,7 +216,6 @@ macro_rules! parameters {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    extern crate self as leadline_plugin;
 
     crate::parameters! {
         /// For the tests.

@@ -58,6 +58,13 @@ macro_rules! export {
         #[doc(hidden)]
         pub(crate) type LeadlineExported = $plugin;
 
+        /// Runs the plugin natively on books from standard input, for `leadline plugin bench --native`.
+        #[cfg(not(target_arch = "wasm32"))]
+        #[doc(hidden)]
+        pub fn leadline_native() -> std::process::ExitCode {
+            $crate::native::main::<LeadlineExported>()
+        }
+
         #[doc(hidden)]
         mod leadline_component {
             use std::cell::RefCell;

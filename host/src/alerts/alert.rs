@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing needs to be done.
@@ -37,7 +38,7 @@ impl fmt::Display for Severity {
 }
 
 /// What an alert is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// An analysis says so: a notice, or one of its states.
@@ -61,7 +62,7 @@ impl Source {
 }
 
 /// Where an alert stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// It is so now.
@@ -85,7 +86,7 @@ impl AlertState {
 }
 
 /// One alert at one moment. The same id comes again when its state or severity changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Alert {
     /// Unique; later alerts have ids that sort later.
     pub id: String,
@@ -96,12 +97,15 @@ pub struct Alert {
     /// What it is about.
     pub source: Source,
     /// The plugin, the rule or the webhook.
+    #[schema(value_type = String)]
     pub name: Arc<str>,
     /// The instrument; none where it isn't about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub pair: Option<Arc<str>>,
     /// The plugin; none where it isn't about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub plugin: Option<Arc<str>>,
     /// A word that stays the same: a notice's code, or the rule's name.
     pub code: String,
@@ -127,6 +131,7 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silenced_by: Option<String>,
     /// The host that noticed it.
+    #[schema(value_type = String)]
     pub host: Arc<str>,
 }
 

@@ -1,9 +1,44 @@
 //! Alerts: what somebody should know of, told once, until it is over.
 //!
+//! Values come from readings, as they are made, and once a second from the Hashes of pairs, plugins and host. Rules and states judge them where
+//! they come; what begins or ends goes through a bounded queue to a task that tells the log, Redis, history and webhooks.
+//!
 //! # Layout
 //!
 //! - [`alert`]: one alert, as it is stored, sent and shown.
+//! - [`rule`]: one rule, read from JSON, checked, and refused with a reason.
+//! - [`defaults`]: the rules that the host has by itself.
+//! - [`rulebook`]: the rules at work: the host's own, and those of Redis.
+//! - [`condition`]: whether a rule's alert is on: how long, hysteresis, cool-down.
+//! - [`judge`]: every rule on everything it is for, and the states that analyses have.
+//! - [`ledger`]: which alerts are active, and the newest that were told.
+//! - [`silence`]: silences and maintenance windows.
+//! - [`webhook`]: webhooks: their file, their bodies, their signatures.
+//! - [`delivery`]: alerts on their way to webhooks.
+//! - [`store`]: what of alerts stands in Redis.
+//! - [`service`]: all of it at work: [`Alerts`].
+//! - [`handle`]: what can be asked and changed while the host runs.
 
 pub mod alert;
+pub mod condition;
+pub mod defaults;
+mod delivery;
+mod handle;
+mod judge;
+mod ledger;
+pub mod rule;
+mod rulebook;
+mod service;
+pub mod silence;
+mod store;
+pub mod webhook;
 
-pub use alert::{Alert, AlertState, Severity, Source};
+pub use alert::{Alert, AlertKey, AlertState, Severity, Source};
+pub use delivery::{DeliveryStatus, Pace};
+pub use handle::{AlertError, AlertFilter, Preview, SilenceView, preview};
+pub use ledger::RECENT;
+pub use rule::{Catalog, Rule, RuleError, RuleText};
+pub use rulebook::{RuleView, check_rules};
+pub use service::{AlertParts, AlertTasks, Alerts};
+pub use silence::{Silence, SilenceError, SilenceText};
+pub use webhook::{Webhook, WebhookError};

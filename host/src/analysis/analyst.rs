@@ -51,6 +51,8 @@ pub struct Analyst {
     restarted: bool,
     /// What an earlier host saved, until the plugin is opened.
     saved: Option<SavedState>,
+    /// It runs beside the version at work: nothing of it is counted or told.
+    beside: bool,
 }
 
 enum State {
@@ -90,7 +92,39 @@ impl Analyst {
             healthy: 0,
             restarted: true,
             saved: None,
+            beside: false,
         }
+    }
+
+    /// An opened analyst that runs beside the version at work, until [`Analyst::take_seat`]: with a state, or without.
+    ///
+    /// # Errors
+    /// What refuses to open. A state that isn't taken is no error: whether it was, is told.
+    pub(super) fn beside(
+        plugin: &Arc<Plugin>,
+        instrument: &Arc<Instrument>,
+        saved: Option<&SavedState>,
+    ) -> Result<(Self, Option<Result<(), String>>), String> {
+        let pair = &instrument.id;
+        let parameters = plugin.parameters_of(pair);
+        let mut analyst = Self::new(Arc::clone(plugin), Arc::clone(instrument), parameters);
+        analyst.beside = true;
+        let open = || plugin.open(instrument, parameters).map_err(|error| error.to_string());
+        let mut instance = open()?;
+        let taken = saved.map(|saved| instance.restore(&saved.version, &saved.parameters, saved.bytes.clone()));
+        match (&taken, saved) {
+            (Some(Ok(())), Some(saved)) => analyst.restarted = saved.restarted,
+            // An instance that refused a state may hold half of it.
+            (Some(Err(_)), _) => instance = open()?,
+            _ => {}
+        }
+        analyst.state = State::Open(Box::new(instance));
+        Ok((analyst, taken))
+    }
+
+    /// From here on it is the one at work.
+    pub(super) fn take_seat(&mut self) {
+        self.beside = false;
     }
 
     /// Lets the plugin begin with what was saved; before its first book.
@@ -151,43 +185,14 @@ impl Analyst {
         &self.plugin
     }
 
+    /// The instrument.
+    pub(super) fn instrument(&self) -> &Arc<Instrument> {
+        &self.instrument
+    }
+
     /// The pair.
     pub(super) fn pair(&self) -> &str {
         &self.pair
-    }
-
-    /// An opened analyst of another version (or with other parameters) for this pair; whether it goes on from this one's state.
-    ///
-    /// # Errors
-    /// Why the other one can't be opened. This one goes on.
-    pub(super) fn hand_over(&mut self, plugin: &Arc<Plugin>) -> Result<(Self, bool), String> {
-        let parameters = plugin.parameters_of(&self.pair).to_owned();
-        let mut next = Self::new(Arc::clone(plugin), Arc::clone(&self.instrument), &parameters);
-        let open = || plugin.open(&self.instrument, &parameters).map_err(|error| error.to_string());
-        let mut instance = open()?;
-        if let State::Open(old) = &mut self.state {
-            match old.save() {
-                Ok(Some(state)) if !state.is_empty() => match instance.restore(&self.plugin.version, &self.parameters, state) {
-                    Ok(()) => {
-                        next.state = State::Open(Box::new(instance));
-                        next.restarted = self.restarted;
-                        return Ok((next, true));
-                    }
-                    Err(said) => {
-                        let (plugin, version, pair) = (&*plugin.name, &*plugin.version, &*self.pair);
-                        tracing::info!(plugin, version, pair, "warms up on recent books, since it doesn't take over the state: {said}");
-                        // An instance that refused a state may hold half of it.
-                        instance = open()?;
-                    }
-                },
-                Ok(_) => {}
-                Err(said) => {
-                    tracing::warn!(plugin = &*self.plugin.name, pair = &*self.pair, "its state can't be handed over: save: {said}");
-                }
-            }
-        }
-        next.state = State::Open(Box::new(instance));
-        Ok((next, false))
     }
 
     /// The reading of one book; `None` while the plugin waits after a kill (the reading of the kill itself said so).
@@ -215,7 +220,9 @@ impl Analyst {
         let continuity = if restarted { Continuity::Restarted } else { Continuity::Continued };
         let (answer, cost) = instance.analyze(call.book, continuity, call.skipped, call.deadline);
         self.restarted = false;
-        self.plugin.health.called(&self.pair, cost);
+        if !self.beside {
+            self.plugin.health.called(&self.pair, cost);
+        }
         match answer.and_then(|raw| answer::check(&self.plugin, self.instrument.tick_size, raw)) {
             Ok(checked) => {
                 self.well();
@@ -224,7 +231,9 @@ impl Analyst {
             }
             Err(fault) if fault.poisons() => Some(self.killed(&call, fault, cost)),
             Err(fault) => {
-                self.plugin.health.fault(&self.pair, &fault);
+                if !self.beside {
+                    self.plugin.health.fault(&self.pair, &fault);
+                }
                 Some(self.reading(&call, answer::fault(&fault), answer::empty_fields(&self.plugin), cost))
             }
         }
@@ -240,7 +249,9 @@ impl Analyst {
         match self.plugin.successor(instance, &self.instrument, &self.parameters) {
             Ok(Some(fresh)) => {
                 **instance = fresh;
-                self.plugin.health.recycled(&self.pair);
+                if !self.beside {
+                    self.plugin.health.recycled(&self.pair);
+                }
                 tracing::debug!(plugin = &*self.plugin.name, pair = &*self.pair, "instance replaced, its state handed over");
             }
             Ok(None) => instance.postpone(),
@@ -259,7 +270,7 @@ impl Analyst {
             return;
         }
         let on_trial = self.kills >= self.plugin.patience.kills;
-        if on_trial || self.healthy == 1 {
+        if (on_trial || self.healthy == 1) && !self.beside {
             self.plugin.health.active(&self.pair);
         }
         if on_trial || self.healthy >= HEALTHY_CALLS {
@@ -280,18 +291,14 @@ impl Analyst {
         self.healthy = 0;
         let (reason, until_ms) = (fault.to_string(), health::until_ms(wait));
         let state = if quarantined { HealthState::Quarantined { reason, until_ms } } else { HealthState::Waiting { reason, until_ms } };
-        tracing::warn!(
-            plugin = &*self.plugin.name,
-            version = &*self.plugin.version,
-            pair = &*self.pair,
-            code = fault.code(),
-            wait_s = wait.as_secs(),
-            kills = self.kills,
-            "plugin {}: {fault}",
-            if quarantined { "quarantined" } else { "stopped" }
-        );
-        self.plugin.health.fault(&self.pair, &fault);
-        self.plugin.health.killed(&self.pair, state);
+        if !self.beside {
+            let (word, kills) = (if quarantined { "quarantined" } else { "stopped" }, self.kills);
+            let (plugin, version, pair) = (&*self.plugin.name, &*self.plugin.version, &*self.pair);
+            tracing::warn!(plugin, version, pair, code = fault.code(), wait_s = wait.as_secs(), kills, "plugin {word}: {fault}");
+            self.plugin.logs.write("warn", &self.pair, format!("{word} for {} s: {fault}", wait.as_secs()));
+            self.plugin.health.fault(&self.pair, &fault);
+            self.plugin.health.killed(&self.pair, state);
+        }
         let mut outcome = answer::fault(&fault);
         if let Outcome::Fault(reason) = &mut outcome {
             reason.remaining_ms = u64::try_from(wait.as_millis()).ok();
@@ -323,6 +330,9 @@ impl Analyst {
 
 impl Drop for Analyst {
     fn drop(&mut self) {
+        if self.beside {
+            return;
+        }
         self.plugin.health.forget(&self.pair);
     }
 }

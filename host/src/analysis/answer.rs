@@ -46,7 +46,7 @@ pub(super) fn check(plugin: &Plugin, tick: Decimal, raw: RawReading) -> Result<C
         report::Outcome::Warming(reason) => Outcome::Warming(own(reason)),
         report::Outcome::Unknown(reason) => Outcome::Unknown(own(reason)),
     };
-    let expected = plugin.expected.as_slice();
+    let expected = &*plugin.expected;
     if raw.fields.len() > expected.len() {
         return Err(Fault::Answer(format!("{} fields, but it describes {} outputs", raw.fields.len(), expected.len())));
     }

@@ -15,7 +15,11 @@ use super::error::PluginError;
 use super::health::{Health, PluginHealth};
 use super::instance::{self, HostState, Instance, Template};
 use super::limits::Budget;
+use super::logs::Logs;
+use super::phase::Phase;
+use super::schema::{Parameters, Schema};
 use super::sheet::Sheet;
+use super::world;
 
 /// No component is larger: a Python plugin with its interpreter has 18 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -36,6 +40,8 @@ pub struct Plugin {
     pub lane: LaneKind,
     /// Its outputs by name.
     pub outputs: BTreeMap<String, OutputKind>,
+    /// The same outputs in the order of the description, with all that it says of them.
+    pub described: Vec<Described>,
     /// Where it came from.
     pub file: PathBuf,
     /// SHA-256 of its file, hexadecimal.
@@ -47,24 +53,45 @@ pub struct Plugin {
     /// What its instances are opened with.
     pub parameters: Parameters,
     /// Its outputs as answers are checked against them, in the order of the description.
-    pub(super) expected: Vec<Expected>,
+    pub(super) expected: Arc<[Expected]>,
+    schema: Arc<Schema>,
     pub(super) health: Health,
-    template: Template,
+    /// Its newest lines; the versions of a plugin share them.
+    pub(super) logs: Arc<Logs>,
+    template: Arc<Template>,
     engine: Engine,
 }
 
-/// What a plugin is opened with, as JSON: for every pair, and for some their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameters {
-    /// For every pair that has none of its own.
-    pub all: String,
-    /// By pair.
-    pub pairs: BTreeMap<String, String>,
+/// One output, as the plugin describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Its name within the plugin.
+    pub name: String,
+    /// Its name in `analysis:{id}`.
+    pub published: String,
+    /// How it is formatted and drawn.
+    pub kind: OutputKind,
+    /// Its unit, for people.
+    pub unit: String,
+    /// The lowest value that it can have.
+    pub low: Option<f64>,
+    /// The highest.
+    pub high: Option<f64>,
+    /// One sentence on what it is.
+    pub summary: String,
 }
 
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { all: "{}".to_owned(), pairs: BTreeMap::new() }
+impl Described {
+    fn new(plugin: &str, output: &contract::Output) -> Self {
+        Self {
+            name: output.name.clone(),
+            published: super::ownership::published_name(plugin, &output.name),
+            kind: output.kind,
+            unit: output.unit.clone(),
+            low: output.low,
+            high: output.high,
+            summary: output.summary.clone(),
+        }
     }
 }
 
@@ -104,13 +131,36 @@ impl Plugin {
 
     /// As [`Plugin::load`], of a file that was read already.
     pub(super) fn from_bytes(engine: &Engine, file: &Path, bytes: &[u8], budget: Budget) -> Result<Self, PluginError> {
-        let component = engine.compile(bytes).map_err(|error| compile_error(file, bytes, &error))?;
-        check_imports(engine, file, &component)?;
+        Self::in_phases(engine, file, bytes, budget, &mut |_| {})
+    }
+
+    /// As [`Plugin::from_bytes`]; each phase is told when it begins.
+    pub(super) fn in_phases(
+        engine: &Engine,
+        file: &Path,
+        bytes: &[u8],
+        budget: Budget,
+        begins: &mut dyn FnMut(Phase),
+    ) -> Result<Self, PluginError> {
+        begins(Phase::Parse);
+        let world = world::parse(file, bytes)?;
+        begins(Phase::CheckWorld);
+        world.check(file)?;
+        drop(world);
+        begins(Phase::Compile);
+        let component =
+            engine.compile(bytes).map_err(|error| PluginError::Compile { file: file.to_owned(), detail: format!("{error:#}") })?;
         let template = template(engine, file, &component)?;
-        let descriptor =
-            instance::describe(&template, engine, budget).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
-        let outputs = check_descriptor(&descriptor).map_err(|detail| PluginError::Describe { file: file.to_owned(), detail })?;
+        begins(Phase::Instantiate);
+        let blank = instance::instantiate_once(&template, engine, budget)
+            .map_err(|detail| PluginError::Instantiate { file: file.to_owned(), detail })?;
+        begins(Phase::Describe);
+        let wrong = |detail| PluginError::Describe { file: file.to_owned(), detail };
+        let descriptor = blank.describe(engine, budget).map_err(wrong)?;
+        let outputs = check_descriptor(&descriptor).map_err(wrong)?;
+        let schema = Schema::read(&descriptor.parameters).map_err(wrong)?;
         let expected = descriptor.outputs.iter().map(|output| Expected::new(&descriptor.name, &output.name, output.kind)).collect();
+        let described = descriptor.outputs.iter().map(|output| Described::new(&descriptor.name, output)).collect();
         Ok(Self {
             name: descriptor.name.into(),
             version: descriptor.version.into(),
@@ -120,16 +170,64 @@ impl Plugin {
                 Lane::Buffered => LaneKind::Buffered,
             },
             outputs,
+            described,
             file: file.to_owned(),
             digest: cache::sha256(bytes).into(),
             budget,
             patience: Patience::default(),
             parameters: Parameters::default(),
             expected,
+            schema: Arc::new(schema),
             health: Health::default(),
-            template,
+            logs: Arc::default(),
+            template: Arc::new(template),
             engine: engine.clone(),
         })
+    }
+
+    /// The same component once more, as it was when it was loaded: for other parameters or limits.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            version: Arc::clone(&self.version),
+            summary: self.summary.clone(),
+            lane: self.lane,
+            outputs: self.outputs.clone(),
+            described: self.described.clone(),
+            file: self.file.clone(),
+            digest: Arc::clone(&self.digest),
+            budget: self.budget,
+            patience: self.patience,
+            parameters: Parameters::default(),
+            expected: Arc::clone(&self.expected),
+            schema: Arc::clone(&self.schema),
+            health: Health::default(),
+            logs: Arc::clone(&self.logs),
+            template: Arc::clone(&self.template),
+            engine: self.engine.clone(),
+        }
+    }
+
+    /// The JSON Schema of its parameters, as it gave it.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        self.schema.text()
+    }
+
+    /// Takes parameters, when its schema allows them.
+    ///
+    /// # Errors
+    /// [`PluginError::Parameters`], which names the first that it doesn't allow.
+    pub fn set_parameters(&mut self, parameters: Parameters) -> Result<(), PluginError> {
+        parameters.check(&self.schema).map_err(|(pair, wrong)| PluginError::Parameters {
+            plugin: self.name.to_string(),
+            version: self.version.to_string(),
+            pair: pair.map(str::to_owned),
+            detail: wrong.detail,
+            hint: wrong.hint,
+        })?;
+        self.parameters = parameters;
+        Ok(())
     }
 
     /// What it is opened with for a pair.
@@ -143,11 +241,8 @@ impl Plugin {
     /// # Errors
     /// [`PluginError::Open`] when the plugin refuses the instrument or the parameters, or faults while opening.
     pub fn open(&self, instrument: &leadline_market::Instrument, parameters: &str) -> Result<Instance, PluginError> {
-        Instance::open(&self.template, &self.engine, self.budget, &self.name, instrument, parameters).map_err(|detail| PluginError::Open {
-            plugin: self.name.to_string(),
-            version: self.version.to_string(),
-            pair: instrument.id.clone(),
-            detail,
+        Instance::open(&self.template, &self.engine, self.budget, (&self.name, &self.logs), instrument, parameters).map_err(|detail| {
+            PluginError::Open { plugin: self.name.to_string(), version: self.version.to_string(), pair: instrument.id.clone(), detail }
         })
     }
 
@@ -209,7 +304,7 @@ pub fn load_folder_by(sheet: &Sheet, engine: &Engine, folder: &Path, budget: Bud
         let bytes = read(&file)?;
         entry.admits(&file, &cache::sha256(&bytes))?;
         let mut plugin = Plugin::from_bytes(engine, &file, &bytes, entry.budget(&budget))?;
-        plugin.parameters = entry.parameters();
+        plugin.set_parameters(entry.parameters())?;
         if let Some(first) = plugins.iter().find(|other| other.name == plugin.name) {
             return Err(PluginError::Duplicate { file, name: plugin.name.to_string(), other: first.file.clone() });
         }
@@ -226,34 +321,6 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, PluginError> {
         return Err(PluginError::TooLarge { file: file.to_owned(), size, limit: MAX_FILE });
     }
     std::fs::read(file).map_err(error)
-}
-
-fn compile_error(file: &Path, bytes: &[u8], error: &wasmtime::Error) -> PluginError {
-    let hint = if bytes.starts_with(b"\0asm\x01\0\0\0") {
-        "this is a core module; `make plugins` turns it into a component"
-    } else if bytes.starts_with(b"\0asm") {
-        "the file may be cut short, or was built for a newer component model"
-    } else {
-        "this is no WebAssembly; build the plugin with `make plugins`"
-    };
-    PluginError::Compile { file: file.to_owned(), detail: format!("{error:#}"), hint }
-}
-
-/// Only interfaces of this contract may be imported, and of those only `log` has a function.
-fn check_imports(engine: &Engine, file: &Path, component: &Component) -> Result<(), PluginError> {
-    use wasmtime::component::types::ComponentItem;
-    for (name, item) in component.component_type().imports(engine.wasmtime()) {
-        let refused = || PluginError::Import { file: file.to_owned(), import: name.to_owned() };
-        let ComponentItem::ComponentInstance(interface) = item.ty else { return Err(refused()) };
-        for (member, item) in interface.exports(engine.wasmtime()) {
-            let types_alone = matches!(item.ty, ComponentItem::Type(_));
-            let log_write = name == "leadline:plugin/log@1.0.0" && member == "write";
-            if !types_alone && !log_write {
-                return Err(PluginError::Import { file: file.to_owned(), import: format!("{name}#{member}") });
-            }
-        }
-    }
-    Ok(())
 }
 
 fn template(engine: &Engine, file: &Path, component: &Component) -> Result<Template, PluginError> {

@@ -1,4 +1,5 @@
 //! The contract `wit/v1` as host-side types, and the way of a book and an instrument into them.
+#![allow(missing_docs, reason = "generated from wit/v1, which has the words")]
 
 use leadline_market as market;
 
@@ -11,8 +12,10 @@ wasmtime::component::bindgen!({
 
 pub(crate) use self::leadline::plugin::book::{Continuity, Instrument, Kind, Side, Snapshot, Trust};
 pub(crate) use self::leadline::plugin::log::{Host as LogHost, Level as LogLevel};
-pub(crate) use exports::leadline::plugin::analysis::{Descriptor, Lane, OutputKind};
+pub(crate) use exports::leadline::plugin::analysis::{Descriptor, Lane, Output, OutputKind};
 
+/// The name under which a component offers its analysis.
+pub(crate) const ANALYSIS_INTERFACE: &str = "leadline:plugin/analysis@1.0.0";
 /// The name under which a component may offer its state.
 pub(crate) const STATE_INTERFACE: &str = "leadline:plugin/state@1.0.0";
 

@@ -17,6 +17,8 @@ use super::reading::Reading;
 use super::recents::{Past, Recents};
 use super::saved::SavedState;
 use super::seats::{Exchange, Seats};
+use super::shadow::Tap;
+use super::successor::{Fork, Successor};
 use crate::clock::Arrival;
 
 /// Books that may wait for one buffered plugin; a pair has at most one, so this is the number of pairs with room to spare.
@@ -118,17 +120,52 @@ impl Crew {
     /// Lets another version take every seat of the plugin of its name, pair by pair between two books. The channel says once what came of it; an
     /// error: the version before is at work again on every pair.
     pub fn exchange(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
-        self.send_exchange(plugin, false)
+        self.send_exchange(plugin, HashMap::new(), false)
+    }
+
+    /// The same with analysts that have run beside those at work.
+    pub(super) fn exchange_with(
+        &self,
+        plugin: &Arc<Plugin>,
+        prepared: HashMap<Arc<str>, Successor>,
+    ) -> std::sync::mpsc::Receiver<Result<(), String>> {
+        self.send_exchange(plugin, prepared, false)
     }
 
     /// The same for a version that was good before: nothing it does keeps it from taking over.
     pub(super) fn go_back(&self, plugin: &Arc<Plugin>) -> std::sync::mpsc::Receiver<Result<(), String>> {
-        self.send_exchange(plugin, true)
+        self.send_exchange(plugin, HashMap::new(), true)
     }
 
-    fn send_exchange(&self, plugin: &Arc<Plugin>, forced: bool) -> std::sync::mpsc::Receiver<Result<(), String>> {
+    /// Asks for what a plugin has gathered on a pair, and up to which book; nothing is told when it isn't at work any more.
+    pub(super) fn fork(&self, name: &str, pair: &Arc<str>) -> std::sync::mpsc::Receiver<Fork> {
+        let (answer, receiver) = std::sync::mpsc::channel();
+        self.errand(name, StateErrand::Fork(Arc::clone(pair), answer));
+        receiver
+    }
+
+    /// Shows a plugin's books and readings to a shadow, or to none any more.
+    pub(super) fn show_to(&self, name: &str, tap: Option<Tap>) {
+        self.errand(name, StateErrand::ShowTo(tap));
+    }
+
+    fn errand(&self, name: &str, errand: StateErrand) {
+        if let Some(desk) = self.memory.all().iter().find(|desk| &*desk.name == name) {
+            desk.errand(errand);
+        } else if let Some(desk) = self.buffered.all().iter().find(|desk| &*desk.name == name) {
+            // Bounded by the caller's patience: the thread takes errands all the time.
+            let _ = desk.sender.blocking_send(Errand::State(errand));
+        }
+    }
+
+    fn send_exchange(
+        &self,
+        plugin: &Arc<Plugin>,
+        prepared: HashMap<Arc<str>, Successor>,
+        forced: bool,
+    ) -> std::sync::mpsc::Receiver<Result<(), String>> {
         let (report, receiver) = std::sync::mpsc::channel();
-        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced };
+        let exchange = Exchange { plugin: Arc::clone(plugin), report, forced, prepared };
         if let Some(desk) = self.memory.all().iter().find(|desk| desk.name == plugin.name) {
             desk.lock().exchange = Some(exchange);
             desk.shared.wake.notify_one();
@@ -166,7 +203,7 @@ impl Crew {
 
     /// The last books of each pair, of whichever plugin has most pairs.
     pub(super) fn any_recents(&self) -> Option<Arc<Recents>> {
-        self.lock().values().map(|member| Arc::clone(&member.recents)).max_by_key(|recents| recents.all().len())
+        self.lock().values().map(|member| Arc::clone(&member.recents)).max_by_key(|recents| recents.pairs())
     }
 
     /// Lets every thread finish the book in hand, then ends it.
@@ -220,6 +257,9 @@ struct MemoryState {
 enum StateErrand {
     Save(Arc<str>, oneshot::Sender<Option<SavedState>>),
     Restore(Arc<str>, Option<SavedState>),
+    /// Of the loader and of shadows: what a pair has gathered, for an analyst beside it.
+    Fork(Arc<str>, std::sync::mpsc::Sender<Fork>),
+    ShowTo(Option<Tap>),
 }
 
 struct Place {
@@ -374,10 +414,10 @@ fn run_memory(mut seats: Seats, desk: &MemoryDesk, sink: &Sink) {
             Turn::Idle => seats.idle(),
             Turn::State(errand) => errand.run(&mut seats),
             Turn::Analyze(pair, instrument, Offer { book, arrival, skipped, restarted }) => {
-                let past = Past { book, restarted };
+                let past = Past { book, restarted, skipped };
                 // On this lane the time counts from the frame's arrival: the newest book answers in time or not at all.
                 let left = |deadline: Duration| deadline.saturating_sub(arrival.elapsed());
-                if let Some(reading) = seats.analyze(&pair, &instrument, &past, (arrival, skipped), left) {
+                if let Some(reading) = seats.analyze(&pair, &instrument, &past, arrival, left) {
                     sink(reading);
                 }
                 seats.rest(&pair, &instrument, past);
@@ -394,6 +434,10 @@ impl StateErrand {
                 let _ = answer.send(seats.save(&pair));
             }
             Self::Restore(pair, saved) => seats.restore(&pair, saved),
+            Self::Fork(pair, answer) => {
+                let _ = answer.send(seats.fork(&pair));
+            }
+            Self::ShowTo(tap) => seats.show_to(tap),
         }
     }
 }
@@ -486,9 +530,9 @@ fn run_buffered(mut seats: Seats, mut errands: mpsc::Receiver<Errand>) {
             Some(Errand::Exchange(exchange)) => seats.exchange(exchange),
             Some(Errand::State(errand)) => errand.run(&mut seats),
             Some(Errand::Analyze { pair, instrument, book, arrival, restarted, answer }) => {
-                let past = Past { book, restarted };
+                let past = Past { book, restarted, skipped: 0 };
                 // On this lane the time counts from taking the book off the List: a backlog is late, not killed.
-                let reading = seats.analyze(&pair, &instrument, &past, (arrival, 0), |deadline| deadline);
+                let reading = seats.analyze(&pair, &instrument, &past, arrival, |deadline| deadline);
                 // Nobody waits for it any more when the host is stopping.
                 let _ = answer.send(reading);
                 seats.rest(&pair, &instrument, past);

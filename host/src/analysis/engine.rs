@@ -26,7 +26,19 @@ impl Engine {
     /// # Errors
     /// [`PluginError::Engine`] when this machine can't run compiled WebAssembly, or no thread can be started.
     pub fn new() -> Result<Self, PluginError> {
-        let inner = wasmtime::Engine::new(&config()).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
+        Self::of(&config())
+    }
+
+    /// Makes an engine in which a NaN has the same bits whatever made it, as on no processor: slower, to compare answers with.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_one_nan() -> Result<Self, PluginError> {
+        Self::of(config().cranelift_nan_canonicalization(true))
+    }
+
+    fn of(config: &Config) -> Result<Self, PluginError> {
+        let inner = wasmtime::Engine::new(config).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
         let ticking = inner.clone();
         let watchdog = Watchdog::start(move || ticking.increment_epoch()).map_err(|error| PluginError::Engine(error.to_string()))?;
         Ok(Self { inner, watchdog: Arc::new(watchdog), cache: None, fuel_per_ms: Arc::default() })
@@ -90,8 +102,12 @@ fn config() -> Config {
         .concurrency_support(false)
         // Analyses are loops over floats; the fastest code is worth the slower compile, which is off the hot threads.
         .cranelift_opt_level(OptLevel::Speed)
-        // The bits of a NaN must not depend on the machine: a saved state shows them, and their sign decides an order. A seventh of a call.
-        .cranelift_nan_canonicalization(true)
+        // A NaN that arithmetic makes keeps the bits that the processor gives it (x86 sets the sign, ARM doesn't). On one kind of processor the
+        // same component on the same books makes the same bits, so a replay is the same byte for byte, and a NaN as an answer is refused. Only a
+        // plugin that looks at those bits, as by saving them or by ordering NaN by its sign, could tell one kind of processor from another;
+        // `leadline plugin check` runs each plugin with both and compares answers and states. Making them alike in each operation costs every
+        // plugin a seventh of its time.
+        .cranelift_nan_canonicalization(false)
         .wasm_relaxed_simd(false)
         // Endless recursion ends here as a trap, long before the thread's own stack.
         .max_wasm_stack(512 << 10)
@@ -141,6 +157,24 @@ fn calibrate(engine: &wasmtime::Engine) -> wasmtime::Result<u64> {
 #[allow(clippy::unwrap_used)] // A test that can't go on fails.
 mod tests {
     use super::*;
+
+    /// The bits of 0/0 on this engine.
+    fn bits(engine: &Engine) -> i64 {
+        let text = r#"(module (func (export "f") (param f64) (result i64) (i64.reinterpret_f64 (f64.div (local.get 0) (local.get 0)))))"#;
+        let module = wasmtime::Module::new(&engine.inner, wat::parse_str(text).unwrap()).unwrap();
+        let mut store = Store::new(&engine.inner, ());
+        store.set_epoch_deadline(u64::MAX / 2);
+        store.set_fuel(1000).unwrap();
+        let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+        instance.get_typed_func::<f64, i64>(&mut store, "f").unwrap().call(&mut store, 0.0).unwrap()
+    }
+
+    #[test]
+    fn one_nan_has_the_same_bits_everywhere_and_the_processors_is_a_nan_too() {
+        assert_eq!(bits(&Engine::with_one_nan().unwrap()), 0x7ff8_0000_0000_0000);
+        let own = f64::from_bits(bits(&Engine::new().unwrap()).cast_unsigned());
+        assert!(own.is_nan());
+    }
 
     #[test]
     fn a_machine_burns_fuel_at_a_rate_that_is_measured_once() {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::phase::Phase;
+
 /// A plugin that can't be used, or a call that was stopped before it answered.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
@@ -40,14 +42,44 @@ pub enum PluginError {
         limit: u64,
     },
     /// The bytes are no component.
-    #[error("compile {file}: {detail}\nhint: {hint}")]
+    #[error("parse {file}: {detail}\nhint: {hint}")]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// What the parser says, and at which byte.
+        detail: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A component that the engine doesn't take.
+    #[error("compile {file}: {detail}\nhint: it uses what this engine doesn't offer; build it with `leadline plugin build`")]
     Compile {
         /// The file.
         file: PathBuf,
         /// What wasmtime says.
         detail: String,
-        /// What to do.
-        hint: &'static str,
+    },
+    /// No instance can be made of it.
+    #[error("instantiate {file}: {detail}\nhint: an instance starts under the limits of a call; `leadline plugin check` shows the same")]
+    Instantiate {
+        /// The file.
+        file: PathBuf,
+        /// What stopped it.
+        detail: String,
+    },
+    /// The parameters aren't those that its JSON Schema allows.
+    #[error("check parameters of {plugin} {version}{}: {detail}\nhint: {hint}", .pair.as_ref().map(|pair| format!(" for {pair}")).unwrap_or_default())]
+    Parameters {
+        /// The plugin.
+        plugin: String,
+        /// Its version.
+        version: String,
+        /// The pair, when they are one pair's own.
+        pair: Option<String>,
+        /// Which parameter, and what is wrong with it.
+        detail: String,
+        /// What is allowed, and where it is set.
+        hint: String,
     },
     /// It wants more than a plugin may have.
     #[error(
@@ -108,7 +140,7 @@ pub enum PluginError {
         detail: String,
     },
     /// `plugins.toml` admits another file alone.
-    #[error("verify the digest of {file}: {digest}, but plugins.toml pins {pin}\nhint: put the pinned file back, or change `pin`")]
+    #[error("verify digest of {file}: {digest}, but plugins.toml pins {pin}\nhint: put the pinned file back, or change `pin`")]
     Pinned {
         /// The file.
         file: PathBuf,
@@ -156,16 +188,19 @@ pub enum PluginError {
 impl PluginError {
     /// The phase in which it showed, as users read it.
     #[must_use]
-    pub fn phase(&self) -> &'static str {
+    pub fn phase(&self) -> Phase {
         match self {
-            Self::Engine(_) => "engine",
-            Self::Folder { .. } | Self::NoPlugins(_) | Self::Read { .. } | Self::TooLarge { .. } | Self::Sheet { .. } => "read",
-            Self::Pinned { .. } => "verify the digest",
-            Self::Compile { .. } => "compile",
-            Self::Import { .. } | Self::World { .. } => "check the world",
-            Self::Describe { .. } | Self::Another { .. } | Self::Duplicate { .. } | Self::FieldOwned { .. } => "describe",
-            Self::Open { .. } => "open",
-            Self::Prove { .. } => "prove",
+            Self::Engine(_) => Phase::Engine,
+            Self::Folder { .. } | Self::NoPlugins(_) | Self::Read { .. } | Self::TooLarge { .. } | Self::Sheet { .. } => Phase::Read,
+            Self::Pinned { .. } => Phase::VerifyDigest,
+            Self::Parse { .. } => Phase::Parse,
+            Self::Compile { .. } => Phase::Compile,
+            Self::Import { .. } | Self::World { .. } => Phase::CheckWorld,
+            Self::Instantiate { .. } => Phase::Instantiate,
+            Self::Describe { .. } | Self::Another { .. } | Self::Duplicate { .. } | Self::FieldOwned { .. } => Phase::Describe,
+            Self::Parameters { .. } => Phase::CheckParameters,
+            Self::Open { .. } => Phase::Open,
+            Self::Prove { .. } => Phase::Prove,
         }
     }
 }

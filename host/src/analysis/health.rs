@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use super::component::Plugin;
 use super::error::Fault;
@@ -20,7 +21,7 @@ const MOST_US: u64 = 60_000_000;
 const MOST_FUEL: u64 = 1_000_000_000_000;
 
 /// How many calls failed, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FaultCounts {
     /// A bug in the plugin.
     pub trap: u64,
@@ -109,7 +110,7 @@ impl HealthState {
 }
 
 /// Numbers of one pair, or of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Calls of `analyze`.
     pub calls: u64,
@@ -131,7 +132,7 @@ pub struct PairHealth {
 }
 
 /// What calls of the last minute cost. None when there was no call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Costs {
     /// Calls.
     pub calls: u64,

@@ -1,5 +1,6 @@
 //! One analysis of one instrument: a Store of its own, with its limits, called under a budget.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadline_market as market;
@@ -10,6 +11,7 @@ use super::contract::{self, Descriptor, LogHost, LogLevel, PluginIndices};
 use super::engine::Engine;
 use super::error::Fault;
 use super::limits::Budget;
+use super::logs::Logs;
 use super::reading::Cost;
 use super::watchdog::Watch;
 
@@ -36,6 +38,9 @@ pub(crate) type RawReading = contract::leadline::plugin::report::Reading;
 pub(crate) struct HostState {
     /// `plugin pair`, for the log.
     label: String,
+    pair: Arc<str>,
+    /// The plugin's newest lines.
+    logs: Arc<Logs>,
     limits: Budget,
     /// Bytes of memory that it has.
     memory: usize,
@@ -72,10 +77,11 @@ impl LogAllowance {
 }
 
 impl HostState {
-    fn new(label: String, limits: Budget) -> Self {
+    fn new(plugin: &str, pair: &str, limits: Budget, logs: Arc<Logs>) -> Self {
         let now = Instant::now();
+        let label = format!("{plugin} {pair}");
         let log = LogAllowance { call: LOG_LINES, second: limits.log_lines, began: now, dropped: 0 };
-        Self { label, limits, memory: 0, memory_refused: false, due: now, log }
+        Self { label, pair: Arc::from(pair), logs, limits, memory: 0, memory_refused: false, due: now, log }
     }
 }
 
@@ -122,6 +128,13 @@ impl LogHost for HostState {
             LogLevel::Warn => tracing::warn!(plugin = source, "{line}"),
             LogLevel::Error => tracing::error!(plugin = source, "{line}"),
         }
+        let level = match level {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        };
+        self.logs.write(level, &self.pair, line);
     }
 }
 
@@ -156,12 +169,29 @@ pub(super) struct Template {
     pub(super) exports: PluginIndices,
 }
 
-/// Asks a component to describe itself, in a Store that is thrown away.
-pub(super) fn describe(template: &Template, engine: &Engine, budget: Budget) -> Result<Descriptor, String> {
-    let (mut store, exports, _) = instantiate(template, engine, budget, "describe".to_owned())?;
-    let allowance = Allowance { fuel: budget.fuel, deadline: FIRST_CALL, answer: DESCRIPTION };
-    let _watch = arm(&mut store, engine, allowance);
-    exports.leadline_plugin_analysis().call_describe(&mut store).map_err(|error| classify(&error, store.data(), allowance).to_string())
+/// An instance that hasn't been opened.
+pub(super) struct Blank {
+    store: Store<HostState>,
+    exports: contract::Plugin,
+}
+
+/// A first instance, to see that there can be one.
+///
+/// # Errors
+/// What stopped it.
+pub(super) fn instantiate_once(template: &Template, engine: &Engine, budget: Budget) -> Result<Blank, String> {
+    let (store, exports, _) = instantiate(template, engine, budget, HostState::new("describe", "", budget, Arc::default()))?;
+    Ok(Blank { store, exports })
+}
+
+impl Blank {
+    /// Asks it to describe itself; it is thrown away afterwards.
+    pub(super) fn describe(mut self, engine: &Engine, budget: Budget) -> Result<Descriptor, String> {
+        let allowance = Allowance { fuel: budget.fuel, deadline: FIRST_CALL, answer: DESCRIPTION };
+        let _watch = arm(&mut self.store, engine, allowance);
+        let described = self.exports.leadline_plugin_analysis().call_describe(&mut self.store);
+        described.map_err(|error| classify(&error, self.store.data(), allowance).to_string())
+    }
 }
 
 /// Time for the calls outside the hot path: instantiation, `describe`, `open`, `save`, `restore`.
@@ -169,8 +199,8 @@ const FIRST_CALL: Duration = Duration::from_secs(1);
 
 type Instantiated = (Store<HostState>, contract::Plugin, wasmtime::component::Instance);
 
-fn instantiate(template: &Template, engine: &Engine, budget: Budget, label: String) -> Result<Instantiated, String> {
-    let mut store = Store::new(engine.wasmtime(), HostState::new(label, budget));
+fn instantiate(template: &Template, engine: &Engine, budget: Budget, state: HostState) -> Result<Instantiated, String> {
+    let mut store = Store::new(engine.wasmtime(), state);
     store.limiter(|state| state);
     // A tick of the epoch says only that some call is due; whether it is this one stands in the state.
     store.epoch_deadline_callback(|context| {
@@ -182,7 +212,7 @@ fn instantiate(template: &Template, engine: &Engine, budget: Budget, label: Stri
     drop(watch);
     match made {
         Ok((exports, instance)) => Ok((store, exports, instance)),
-        Err(error) => Err(format!("instantiate: {}", classify(&error, store.data(), allowance))),
+        Err(error) => Err(classify(&error, store.data(), allowance).to_string()),
     }
 }
 
@@ -236,12 +266,13 @@ impl Instance {
         template: &Template,
         engine: &Engine,
         budget: Budget,
-        plugin: &str,
+        (plugin, logs): (&str, &Arc<Logs>),
         instrument: &market::Instrument,
         parameters: &str,
     ) -> Result<Self, String> {
-        let label = format!("{plugin} {}", instrument.id);
-        let (mut store, exports, instance) = instantiate(template, engine, budget, label)?;
+        let state = HostState::new(plugin, &instrument.id, budget, Arc::clone(logs));
+        let (mut store, exports, instance) =
+            instantiate(template, engine, budget, state).map_err(|detail| format!("instantiate: {detail}"))?;
         let allowance = Allowance { fuel: budget.fuel, deadline: FIRST_CALL, answer: budget.answer };
         let watch = arm(&mut store, engine, allowance);
         let opened = exports.leadline_plugin_analysis().call_open(&mut store, contract::instrument(instrument), parameters);

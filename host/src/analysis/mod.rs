@@ -18,7 +18,14 @@
 //! - [`seats`]: the analysts of one plugin by pair, and how another version takes over between two books.
 //! - [`saved`]: what a plugin has gathered on a pair, on its way into a checkpoint and out of it.
 //! - [`recents`]: the last books of each pair, which a new version is tried and warmed up on.
-//! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go.
+//! - [`successor`]: an analyst that is to take a seat, and runs beside the one at work until it has seen the same books.
+//! - [`shadow`]: a candidate beside the live version on the same books, and how alike they are.
+//! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go, and commands.
+//! - [`quiet`]: work beside the hot threads, at a low priority.
+//! - [`phase`]: the phases on the way of a file to the books.
+//! - [`world`]: a component before it is compiled: whole, and with the imports and exports of a plugin.
+//! - [`schema`]: parameters held against a plugin's JSON Schema.
+//! - [`logs`]: the newest log lines of a plugin.
 //! - [`sheet`]: `plugins.toml`: which plugins are at work, with which parameters and limits.
 //! - [`ownership`]: who may write which published field.
 //! - [`error`]: what can be wrong with a plugin, and why a call gave nothing.
@@ -35,24 +42,41 @@ mod health;
 mod instance;
 mod keeper;
 mod limits;
+mod logs;
 mod ownership;
+mod phase;
+mod quiet;
 mod reading;
 mod recents;
 mod saved;
+mod schema;
 mod seats;
+mod shadow;
 mod sheet;
+mod successor;
 mod trusted;
 mod watchdog;
+mod world;
 
 pub use analyst::{Analyst, Call, Patience};
-pub use component::{LaneKind, Parameters, Plugin, load_folder, load_folder_by};
+pub use component::{Described, LaneKind, Plugin, load_folder, load_folder_by};
+pub use contract::exports::leadline::plugin::analysis::OutputKind;
+pub(crate) use contract::leadline::plugin::{report, types::ValueResult as Value};
 pub use crew::{BufferedDesk, Crew, Desks, MemoryDesk, Sink};
 pub use engine::Engine;
 pub use error::{Fault, PluginError};
 pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tally};
-pub use keeper::{Keeper, Probation, Told, Watch};
+pub(crate) use instance::RawReading;
+pub use keeper::control::{AtWork, Command, Control, ControlError, Done, PairState, PluginState, TOLERANCE};
+pub use keeper::{Keeper, KeptVersion, Probation, Told, Watch};
 pub use limits::Budget;
+pub use logs::LogLine;
 pub use ownership::SHARED_FIELDS;
+pub use phase::Phase;
 pub use reading::{Notice, Outcome, Reading, Reason};
+pub(crate) use recents::BOOKS as RECENT_BOOKS;
 pub use saved::SavedState;
+pub use schema::Parameters;
+pub use shadow::report::ShadowReport;
+pub use shadow::rule::{NoRule, Rule};
 pub use sheet::Sheet;

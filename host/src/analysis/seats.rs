@@ -11,10 +11,12 @@ use super::component::Plugin;
 use super::reading::{Outcome, Reading};
 use super::recents::{Past, Recents};
 use super::saved::SavedState;
+use super::shadow::{Seen, Tap};
+use super::successor::{Fork, Successor};
 use crate::clock::Arrival;
 
 /// Past books that a version is warmed up on between two books: they may not hold up the next one for long.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 /// A version that is still warming after this takes over all the same.
 const WARM_WITHIN: Duration = Duration::from_secs(60);
 
@@ -27,6 +29,8 @@ pub(super) struct Exchange {
     pub(super) report: Report,
     /// It is a version that was good before: it takes every seat, whatever it does there.
     pub(super) forced: bool,
+    /// Analysts that have run beside the one at work; a pair without one gets its own at the hand-over.
+    pub(super) prepared: HashMap<Arc<str>, Successor>,
 }
 
 /// The analysts of one plugin.
@@ -36,10 +40,15 @@ pub(super) struct Seats {
     /// The version before, while an exchange is under way.
     before: Option<(Arc<Plugin>, Report)>,
     forced: bool,
+    prepared: HashMap<Arc<str>, Successor>,
     by_pair: HashMap<Arc<str>, Seat>,
     /// States that wait for their pair's first book.
     saved: HashMap<Arc<str>, SavedState>,
     recents: Arc<Recents>,
+    /// Where each book and its reading are shown to a shadow.
+    tap: Option<Tap>,
+    /// The reading of the book in hand, for the tap.
+    told: Option<Reading>,
 }
 
 struct Seat {
@@ -47,16 +56,15 @@ struct Seat {
     analyst: Analyst,
     /// The last reading was neither `warming` nor a fault: the next version must be warm to take over.
     warm: bool,
-    successor: Option<Successor>,
+    coming: Option<Coming>,
 }
 
-/// A version that warms up beside the one at work; its readings are seen by nobody.
-struct Successor {
-    analyst: Analyst,
+/// A version on its way to a seat.
+struct Coming {
+    successor: Successor,
     /// Past books that it hasn't seen.
     past: VecDeque<Past>,
     until: Instant,
-    warming: bool,
 }
 
 impl Seats {
@@ -65,9 +73,12 @@ impl Seats {
             plugin: Arc::clone(plugin),
             before: None,
             forced: false,
+            prepared: HashMap::new(),
             by_pair: HashMap::new(),
             saved: HashMap::new(),
             recents: Arc::clone(recents),
+            tap: None,
+            told: None,
         }
     }
 
@@ -81,9 +92,10 @@ impl Seats {
             }
             None => old,
         };
-        self.by_pair.values_mut().for_each(|seat| seat.successor = None);
+        self.by_pair.values_mut().for_each(|seat| seat.coming = None);
         self.before = Some((old, exchange.report));
         self.forced = exchange.forced;
+        self.prepared = exchange.prepared;
         self.settle();
     }
 
@@ -93,7 +105,7 @@ impl Seats {
         pair: &Arc<str>,
         instrument: &Arc<Instrument>,
         past: &Past,
-        (arrival, skipped): (Arrival, u32),
+        arrival: Arrival,
         left: impl Fn(Duration) -> Duration,
     ) -> Option<Reading> {
         if self.by_pair.get(pair).is_some_and(|seat| !Arc::ptr_eq(&seat.instrument, instrument) && seat.instrument != *instrument) {
@@ -105,26 +117,32 @@ impl Seats {
             if let Some(saved) = saved.remove(pair) {
                 analyst.begin_with(saved);
             }
-            Seat { instrument: Arc::clone(instrument), analyst, warm: false, successor: None }
+            Seat { instrument: Arc::clone(instrument), analyst, warm: false, coming: None }
         });
         let deadline = left(seat.analyst.plugin().budget.deadline);
-        let reading = seat.analyst.analyze(Call { book: &past.book, arrival, skipped, restarted: past.restarted, deadline });
+        let reading = seat.analyst.analyze(Call { book: &past.book, arrival, skipped: past.skipped, restarted: past.restarted, deadline });
         match &reading {
             Some(reading) => seat.warm = !matches!(reading.outcome, Outcome::Warming(_) | Outcome::Fault(_)),
             None => seat.warm = false,
         }
+        if self.tap.is_some() {
+            self.told.clone_from(&reading);
+        }
         reading
     }
 
-    /// Between two books of a pair: the successor sees the book too, a worn instance is replaced, another version takes over.
+    /// Between two books of a pair: successor and shadow see the book too, a worn instance is replaced, another version takes over.
     pub(super) fn rest(&mut self, pair: &Arc<str>, instrument: &Arc<Instrument>, past: Past) {
         if let Some(seat) = self.by_pair.get_mut(pair) {
-            if let Some(successor) = &mut seat.successor {
-                successor.past.push_back(past.clone());
+            if let Some(coming) = &mut seat.coming {
+                coming.past.push_back(past.clone());
             }
             seat.analyst.rest();
         }
-        self.recents.note(pair, instrument, past);
+        let number = self.recents.note(pair, instrument, past.clone());
+        if let Some(tap) = &self.tap {
+            tap.show(Seen { pair: Arc::clone(pair), instrument: Arc::clone(instrument), past, number, live: self.told.take() });
+        }
         if self.before.is_some() {
             self.turn(&Arc::clone(pair));
         }
@@ -141,6 +159,17 @@ impl Seats {
         if let Some(pair) = next {
             self.turn(&pair);
         }
+    }
+
+    /// What the version at work has gathered on a pair, and up to which book.
+    pub(super) fn fork(&mut self, pair: &str) -> Fork {
+        Fork { saved: self.save(pair), next: self.recents.next(pair) }
+    }
+
+    /// Shows books and readings to a shadow, or to none any more.
+    pub(super) fn show_to(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
+        self.told = None;
     }
 
     /// What the version at work has gathered on a pair; none while it isn't open, or offers no state.
@@ -171,12 +200,13 @@ impl Seats {
 
     fn turn(&mut self, pair: &Arc<str>) {
         let Some(seat) = self.by_pair.get_mut(pair) else { return };
-        if let Err(why) = seat.turn(&self.plugin, &self.recents, self.forced) {
+        if let Err(why) = seat.turn(&self.plugin, &self.recents, &mut self.prepared, self.forced) {
             // The version before goes on, and has back what it had given away: the same way.
             if let Some((before, report)) = self.before.take() {
                 let _ = report.send(Err(why));
                 self.plugin = before;
-                self.by_pair.values_mut().for_each(|seat| seat.successor = None);
+                self.prepared.clear();
+                self.by_pair.values_mut().for_each(|seat| seat.coming = None);
                 if self.by_pair.values().any(|seat| !seat.is(&self.plugin)) {
                     // Nobody asks how going back went: the version was at work a moment ago.
                     self.before = Some((Arc::clone(&self.plugin), mpsc::channel().0));
@@ -193,6 +223,7 @@ impl Seats {
             && self.by_pair.values().all(|seat| seat.is(&self.plugin))
             && let Some((_, report)) = self.before.take()
         {
+            self.prepared.clear();
             let _ = report.send(Ok(()));
         }
     }
@@ -204,66 +235,63 @@ impl Seat {
     }
 
     fn has_work(&self, plugin: &Arc<Plugin>) -> bool {
-        !self.is(plugin) && self.successor.as_ref().is_none_or(|successor| !successor.past.is_empty() || successor.may_take_over(self.warm))
+        !self.is(plugin) && self.coming.as_ref().is_none_or(|coming| !coming.past.is_empty() || coming.may_take_over(self.warm))
     }
 
     /// One step towards another version.
-    fn turn(&mut self, plugin: &Arc<Plugin>, recents: &Recents, forced: bool) -> Result<(), String> {
+    fn turn(
+        &mut self,
+        plugin: &Arc<Plugin>,
+        recents: &Recents,
+        prepared: &mut HashMap<Arc<str>, Successor>,
+        forced: bool,
+    ) -> Result<(), String> {
         if self.is(plugin) {
             return Ok(());
         }
-        let Some(successor) = &mut self.successor else {
-            let (analyst, restored) = match self.analyst.hand_over(plugin) {
-                Ok(handed) => handed,
+        let Some(coming) = &mut self.coming else {
+            let pair = self.instrument.id.as_str();
+            if let Some(successor) = prepared.remove(pair).filter(|successor| successor.fits(&self.instrument))
+                && let Some(past) = recents.since(pair, successor.next)
+            {
+                self.coming = Some(Coming { successor, past, until: Instant::now() + WARM_WITHIN });
+                return Ok(());
+            }
+            let fork = Fork { saved: self.analyst.save(), next: recents.next(pair) };
+            match Successor::open(plugin, &self.instrument, &fork) {
+                Ok(successor) if successor.with_state => self.analyst = successor.into_seat(),
+                Ok(successor) => self.coming = Some(Coming { successor, past: recents.of(pair), until: Instant::now() + WARM_WITHIN }),
                 // It opens itself with the next book, or says why it can't.
                 Err(_) if forced => {
-                    (Analyst::new(Arc::clone(plugin), Arc::clone(&self.instrument), plugin.parameters_of(&self.instrument.id)), true)
+                    self.analyst = Analyst::new(Arc::clone(plugin), Arc::clone(&self.instrument), plugin.parameters_of(pair));
                 }
                 Err(why) => return Err(why),
-            };
-            if restored {
-                self.analyst = analyst;
-            } else {
-                let past = recents.of(&self.instrument.id);
-                self.successor = Some(Successor { analyst, past, until: Instant::now() + WARM_WITHIN, warming: true });
             }
             return Ok(());
         };
         for _ in 0..AT_ONCE {
-            let Some(past) = successor.past.pop_front() else { break };
-            match successor.see(&past) {
+            let Some(past) = coming.past.pop_front() else { break };
+            match coming.successor.see(&past, plugin.budget.deadline) {
                 Ok(()) => {}
                 Err(_) if forced => {
-                    successor.past.clear();
-                    successor.warming = false;
+                    coming.past.clear();
+                    coming.successor.warming = false;
                 }
                 Err(why) => return Err(why),
             }
         }
-        if successor.past.is_empty()
-            && successor.may_take_over(self.warm)
-            && let Some(successor) = self.successor.take()
+        if coming.past.is_empty()
+            && coming.may_take_over(self.warm)
+            && let Some(coming) = self.coming.take()
         {
-            self.analyst = successor.analyst;
+            self.analyst = coming.successor.into_seat();
         }
         Ok(())
     }
 }
 
-impl Successor {
+impl Coming {
     fn may_take_over(&self, warm: bool) -> bool {
-        !self.warming || !warm || Instant::now() >= self.until
-    }
-
-    fn see(&mut self, past: &Past) -> Result<(), String> {
-        let (arrival, deadline) = (Arrival::now(), self.analyst.plugin().budget.deadline);
-        let call = Call { book: &past.book, arrival, skipped: 0, restarted: past.restarted, deadline };
-        match self.analyst.analyze(call).map(|reading| reading.outcome) {
-            Some(Outcome::Fault(reason)) => Err(format!("{}: {}: {}", self.analyst.pair(), reason.code, reason.detail)),
-            outcome => {
-                self.warming = matches!(outcome, Some(Outcome::Warming(_)) | None);
-                Ok(())
-            }
-        }
+        !self.successor.warming || !warm || Instant::now() >= self.until
     }
 }

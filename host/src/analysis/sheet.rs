@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::component::Parameters;
 use super::error::PluginError;
 use super::limits::Budget;
+use super::schema::Parameters;
 
 /// The name of the file.
 pub(super) const SHEET: &str = "plugins.toml";
@@ -62,15 +62,34 @@ impl Sheet {
     /// [`PluginError::Sheet`] with the line.
     pub fn read(folder: &Path) -> Result<Self, PluginError> {
         let file = folder.join(SHEET);
-        let refused = |detail: String| PluginError::Sheet { file: file.clone(), detail };
         match std::fs::metadata(&file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            _ => Self::read_file(&file),
+        }
+    }
+
+    /// Reads a file of this form, wherever it is.
+    ///
+    /// # Errors
+    /// [`PluginError::Sheet`] with the line.
+    pub fn read_file(file: &Path) -> Result<Self, PluginError> {
+        let refused = |detail: String| PluginError::Sheet { file: file.to_owned(), detail };
+        match std::fs::metadata(file) {
             Err(error) => return Err(refused(error.to_string())),
             Ok(data) if data.len() > MAX_SHEET => return Err(refused(format!("{} bytes, more than {MAX_SHEET}", data.len()))),
             Ok(_) => {}
         }
-        let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
         toml::from_str(&text).map_err(|error| refused(error.to_string().trim_end().to_owned()))
+    }
+
+    /// Reads a text as the folder's file would be read.
+    ///
+    /// # Errors
+    /// [`PluginError::Sheet`] with the line.
+    pub(super) fn parse(folder: &Path, text: &str) -> Result<Self, PluginError> {
+        let refused = |error: toml::de::Error| error.to_string().trim_end().to_owned();
+        toml::from_str(text).map_err(|error| PluginError::Sheet { file: folder.join(SHEET), detail: refused(error) })
     }
 
     /// What it says of a component file.
@@ -80,6 +99,11 @@ impl Sheet {
 }
 
 impl Entry {
+    /// The same with other parameters for all pairs that have none of their own.
+    pub(super) fn with_parameters(&self, parameters: Map<String, Value>) -> Self {
+        Self { parameters, ..self.clone() }
+    }
+
     /// The limits, under the operator's.
     pub(super) fn budget(&self, operator: &Budget) -> Budget {
         let Limits { fuel, deadline_ms, memory_mb, table_entries, answer_kb, log_lines, recycle_calls } = self.limits;

@@ -17,6 +17,7 @@ use super::source::Live;
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::monitor::counters::Counter;
 use crate::monitor::figures::Report;
+use crate::monitor::stages::StageCounts;
 use crate::monitor::{ClockOffset, Counters, Monitor, PairCell};
 use crate::pairs::PairState;
 
@@ -69,6 +70,7 @@ impl Collector for Host {
         let mut sheet = Sheet { encoder };
         self.host(&mut sheet, clock)?;
         self.lanes(&mut sheet)?;
+        self.stages(&mut sheet)?;
         of_pairs(&mut sheet, &pairs)
     }
 }
@@ -147,13 +149,89 @@ impl Host {
         sheet.one("pairs_refused", "Members of the Set of wanted pairs that are no instrument's name", None, Some(refused))?;
         let checked = Some(monitor.last_config_check_ms.load(Ordering::Relaxed)).filter(|&ms| ms > 0).map(seconds);
         sheet.one("config_check_timestamp", "When the wanted pairs were last read", Some(Unit::Seconds), checked)?;
-        let memory = monitor.redis_memory().map(|bytes| bytes as f64);
-        sheet.one("redis_memory", "Memory that Redis says it uses", Some(Unit::Bytes), memory)?;
+        self.surroundings(sheet)?;
         let offset = clock.map(|clock| clock.offset_ms as f64 / 1000.0);
         sheet.one("exchange_clock_offset", "The exchange's clock less this host's", Some(Unit::Seconds), offset)?;
         let uncertainty = clock.map(|clock| seconds(clock.uncertainty_ms));
         let help = "The offset may be wrong by this much either way";
         sheet.one("exchange_clock_uncertainty", help, Some(Unit::Seconds), uncertainty)
+    }
+
+    /// Redis, the process and its disks, alerts, history, log.
+    fn surroundings(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let monitor = &*self.monitor;
+        let (redis, machine, history) = (monitor.redis(), monitor.machine(), monitor.history.get());
+        sheet.one("redis_up", "1 while Redis answers", None, Some(flag(redis.is_some())))?;
+        let memory = redis.map(|redis| redis.memory as f64);
+        sheet.one("redis_memory", "Memory that Redis says it uses", Some(Unit::Bytes), memory)?;
+        let limit = redis.and_then(|redis| redis.memory_limit).map(|bytes| bytes as f64);
+        sheet.one("redis_memory_limit", "Its maxmemory, where it has one", Some(Unit::Bytes), limit)?;
+        let ratio = || Some(Unit::Other("ratio".to_owned()));
+        let fragmentation = redis.and_then(|redis| redis.fragmentation);
+        sheet.one("redis_fragmentation", "Memory that it takes of the machine for what it uses", ratio(), fragmentation)?;
+        let round_trip = redis.map(|redis| redis.round_trip.as_secs_f64());
+        sheet.one("redis_round_trip", "How long the last question took", Some(Unit::Seconds), round_trip)?;
+        let mut family =
+            sheet.encoder.encode_descriptor("process_cpu", "Processor time of all threads", Some(&Unit::Seconds), MetricType::Counter)?;
+        if let Some(seconds) = machine.cpu_seconds {
+            family.encode_counter::<NoLabelSet, _, f64>(&seconds, None)?;
+        }
+        let resident = machine.memory.map(|bytes| bytes as f64);
+        sheet.one("process_memory", "Resident memory of the process", Some(Unit::Bytes), resident)?;
+        let free = machine.disk.as_ref().map(|disk| disk.free as f64);
+        sheet.one("disk_free", "Room on the fullest disk that the host writes to", Some(Unit::Bytes), free)?;
+        let share = machine.disk.as_ref().map(|disk| disk.free_percent / 100.0);
+        sheet.one("disk_free_share", "The same as a share of the disk", ratio(), share)?;
+        for (name, value) in monitor.alert_figures() {
+            match name {
+                "alerts_active" => sheet.one(name, "Alerts that are on", None, Some(value as f64))?,
+                "alert_webhooks_failing" => sheet.one(name, "Webhooks that can't be reached", None, Some(value as f64))?,
+                "alerts_fired" => sheet.counter(name, "Alerts that began", None, [(Labels::new(), value)])?,
+                _ => sheet.counter(name, "Alerts that somebody was not told of", None, [(Labels::new(), value)])?,
+            }
+        }
+        let dropped = crate::logging::dropped();
+        sheet.counter("log_dropped", "Lines that a file of the log couldn't take", None, [(Labels::new(), dropped)])?;
+        let Some(history) = history else { return Ok(()) };
+        sheet.one("history_write_rate", "Points a second that the history acknowledged", None, Some(history.write_rate))?;
+        sheet.one("history_queued", "Points that wait in memory", None, Some(history.queued as f64))?;
+        sheet.one("history_spooled", "What waits on the disk", Some(Unit::Bytes), Some(history.spooled_bytes as f64))?;
+        let counts = [("dropped", history.dropped), ("refused", history.refused), ("errors", history.errors)];
+        for (name, count) in counts {
+            sheet.counter(
+                &format!("history_{name}"),
+                "Points of the history dropped, points refused, writes that failed",
+                None,
+                [(Labels::new(), count)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// How long frames took to each stage of their way.
+    fn stages(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let stages = &self.monitor.stages;
+        let [memory, buffered] = &stages.analysed;
+        let [memory_done, buffered_done] = &stages.acknowledged;
+        let all = [
+            ("parsed", "", &stages.parsed),
+            ("applied", "", &stages.applied),
+            ("analysed", "memory", memory),
+            ("analysed", "buffered", buffered),
+            ("acknowledged", "memory", memory_done),
+            ("acknowledged", "buffered", buffered_done),
+        ];
+        let help = "From frame received to each stage of its way";
+        let mut family = sheet.encoder.encode_descriptor("stage", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for (stage, lane, times) in all {
+            let StageCounts { buckets, sum, count } = times.counts();
+            let buckets: Vec<(f64, u64)> =
+                buckets.into_iter().map(|(bound, count)| (if bound.is_finite() { bound } else { f64::MAX }, count)).collect();
+            let mut labels: Labels<'_> = vec![("stage", stage)];
+            labels.extend((!lane.is_empty()).then_some(("lane", lane)));
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        }
+        Ok(())
     }
 
     fn lanes(&self, sheet: &mut Sheet<'_>) -> fmt::Result {

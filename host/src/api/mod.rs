@@ -23,22 +23,34 @@
 //! - [`stream`]: the live WebSocket.
 //! - [`metrics`]: what the host knows of itself and of each pair, for Prometheus.
 //! - [`own_metrics`]: what the API knows of itself.
+//! - [`alerts`]: routes of alerts, rules, silences and webhooks.
 //! - [`pairs`]: routes of the wanted pairs.
+//! - [`instruments`]: the route of what the exchange lists.
+//! - [`history`]: routes of what was kept.
+//! - [`export`]: a span of history as lines.
+//! - [`plugins`]: routes of the plugins at work.
+//! - [`recent`]: the frames of the last minutes, for `leadline record --last`.
 //! - [`books`]: routes of feeds, books and readings.
 //! - [`system`]: routes about the host itself.
 
+mod alerts;
 pub mod app;
 pub mod bells;
 mod books;
 pub mod document;
 pub mod error;
+mod export;
 pub mod extract;
+mod history;
+pub mod instruments;
 mod listener;
 pub mod metrics;
 mod openapi;
 pub mod own_metrics;
 mod page;
 mod pairs;
+mod plugins;
+mod recent;
 pub mod router;
 pub mod security;
 pub mod server;

@@ -27,8 +27,11 @@ use super::stream::protocol;
     ),
     components(schemas(ErrorBody, ErrorDetail, protocol::Request, protocol::Message)),
     tags(
+        (name = "plugins", description = "What is analysed: plugins seen, installed, tried beside the live version, taken back"),
         (name = "pairs", description = "Which pairs are analysed, how their feeds stand, and their books"),
         (name = "readings", description = "What the plugins found last"),
+        (name = "alerts", description = "What somebody should know of"),
+        (name = "history", description = "What was kept"),
         (name = "stream", description = "Live values over one WebSocket"),
         (name = "system", description = "How the host is doing"),
         (name = "documentation", description = "This document")

@@ -21,7 +21,7 @@ use super::app::{App, Description};
 use super::error::ApiError;
 use super::security::{Gate, guard};
 use super::stream::client;
-use super::{books, openapi, page, pairs, system};
+use super::{alerts, books, history, instruments, openapi, page, pairs, plugins, recent, system};
 
 /// What a page of ours may load: its own files and its own stream, nothing else.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
@@ -33,7 +33,12 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(system::routes())
         .merge(pairs::routes())
+        .merge(alerts::routes())
+        .merge(plugins::routes())
         .merge(books::routes())
+        .merge(instruments::routes())
+        .merge(history::routes())
+        .merge(recent::routes())
         .merge(client::routes())
         .merge(openapi::routes())
 }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Parts};
+use super::instruments::Listings;
 use super::listener::{Bounded, Peer};
 use super::metrics::Metrics;
 use super::own_metrics::Own;
@@ -17,6 +19,9 @@ use super::stored::Stored;
 use super::stream::{Hub, producer};
 use crate::clock;
 use crate::config::settings;
+
+/// How long answers under way may take once the program stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// A server that listens already.
 pub struct Server {
@@ -102,13 +107,17 @@ impl Server {
         let hub = Hub::new(run_id());
         let own = Own { hub: Arc::clone(&hub), audit: Arc::clone(self.gate.audit()) };
         let metrics = Arc::new(Metrics::new(parts.live.as_ref(), own));
-        let source = Arc::new(Source::new(stored.clone(), parts.live));
+        let source = Arc::new(Source::new(stored.clone(), parts.live, parts.alerts.clone()));
         let app = App {
             source: Arc::clone(&source),
             stored,
+            listings: Arc::new(Listings::new(parts.rest)),
             hub: Arc::clone(&hub),
             tokens: Arc::clone(self.gate.tokens()),
+            plugins: parts.plugins,
             metrics,
+            alerts: parts.alerts,
+            history: parts.history,
             description: Arc::new(router::description()),
             stop: stop.clone(),
         };
@@ -118,10 +127,17 @@ impl Server {
         let routes = router::serve(app, &self.gate, &self.settings.origins, &self.settings.web_dir);
         let service = routes.into_make_service_with_connect_info::<Peer>();
         let stopped = stop.clone();
-        if let Err(error) =
-            axum::serve(Bounded::new(self.listener), service).with_graceful_shutdown(async move { stopped.cancelled().await }).await
-        {
-            tracing::error!("the page is no longer served: {error}");
+        let serving = axum::serve(Bounded::new(self.listener), service).with_graceful_shutdown(async move { stopped.cancelled().await });
+        // Answers under way end by themselves; a client that doesn't take its own must not hold up the end.
+        let too_long = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            served = serving => if let Err(error) = served {
+                tracing::error!("the page is no longer served: {error}");
+            },
+            () = too_long => {}
         }
         let _ = producer.await;
         let _ = listening.await;

@@ -12,10 +12,14 @@ use super::document::Document;
 use super::stored::Stored;
 use super::stream::topic::Topic;
 use super::views::{Feed, Readings};
+use crate::alerts::{Alert, AlertFilter, Alerts};
 use crate::analysis::{Desks, MemoryDesk};
 use crate::monitor::look::TopBook;
 use crate::monitor::{Monitor, NotRun, publish};
 use crate::results::LinkError;
+
+/// Steps of alerts that the topic holds beside those that are on.
+const RECENT_ALERTS: usize = 100;
 
 /// A running host, as its API sees it.
 #[derive(Clone)]
@@ -33,6 +37,8 @@ pub struct Source {
     stored: Stored,
     /// None: an API without a feed.
     live: Option<Live>,
+    /// The host's alerts, where there is one in this process.
+    alerts: Option<Alerts>,
     /// Which pairs have something new in Redis.
     bells: Arc<Bells>,
     /// Pairs whose books are looked at.
@@ -42,8 +48,8 @@ pub struct Source {
 impl Source {
     /// Of a host, or of Redis alone.
     #[must_use]
-    pub fn new(stored: Stored, live: Option<Live>) -> Self {
-        Self { stored, live, bells: Arc::default(), looked_at: Mutex::default() }
+    pub fn new(stored: Stored, live: Option<Live>, alerts: Option<Alerts>) -> Self {
+        Self { stored, live, alerts, bells: Arc::default(), looked_at: Mutex::default() }
     }
 
     /// What stands in Redis.
@@ -61,7 +67,7 @@ impl Source {
     /// Whether asking for a topic costs nothing but a look into memory.
     #[must_use]
     pub fn is_near(&self, topic: &Topic) -> bool {
-        self.live.is_some() && !matches!(topic, Topic::Plugins | Topic::Book(..))
+        self.live.is_some() && !matches!(topic, Topic::Alerts | Topic::Plugins | Topic::Book(..))
     }
 
     /// How long a topic need not be asked for unless its bell rings: nothing where a look is cheap or no bell is heard.
@@ -117,11 +123,24 @@ impl Source {
                 Some(live) => Feeds { pairs: feeds(live) },
                 None => Feeds { pairs: self.stored.feeds().await.ok()? },
             }),
+            Topic::Alerts => json(&AlertNews { alerts: self.newest_alerts().await.ok()? }),
             Topic::Plugins => json(&Plugins { plugins: self.stored.plugins().await.ok()? }),
             Topic::System => json(&System { monitoring: self.monitoring().await.ok()? }),
             Topic::State => json(&self.document().await.ok()?),
             Topic::Book(..) => None,
         }
+    }
+
+    /// What was told lately, oldest first, then the alerts that are on: a later one of an id stands for the earlier ones.
+    async fn newest_alerts(&self) -> Result<Vec<Alert>, LinkError> {
+        let all = AlertFilter::default();
+        let (mut recent, active) = match &self.alerts {
+            Some(alerts) => (alerts.recent(&all, RECENT_ALERTS), alerts.active(&all)),
+            None => self.stored.alerts(RECENT_ALERTS).await?,
+        };
+        recent.reverse();
+        recent.extend(active);
+        Ok(recent)
     }
 
     /// The fields of `system:monitoring` now.
@@ -181,6 +200,11 @@ pub fn feeds(live: &Live) -> Vec<Feed> {
 #[derive(Serialize)]
 struct Feeds {
     pairs: Vec<Feed>,
+}
+
+#[derive(Serialize)]
+struct AlertNews {
+    alerts: Vec<Alert>,
 }
 
 #[derive(Serialize)]

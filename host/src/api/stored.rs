@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leadline_market::{Decimal, Level, valid_id};
 
 use super::views::{Feed, Hash, Readings};
+use crate::alerts::Alert;
 use crate::clock::parse_rfc3339;
 use crate::monitor::NotRun;
 use crate::monitor::look::TopBook;
@@ -108,6 +109,18 @@ impl Stored {
     /// [`LinkError`].
     pub async fn monitoring(&self) -> Result<Hash, LinkError> {
         Ok(self.hash(keys::MONITORING.to_owned()).await?.unwrap_or_default())
+    }
+
+    /// What was told lately of alerts, newest first, and the alerts that are on; what can't be read is left out.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn alerts(&self, recent: usize) -> Result<(Vec<Alert>, Vec<Alert>), LinkError> {
+        let mut ask = redis::pipe();
+        ask.cmd("LRANGE").arg(keys::ALERTS_RECENT).arg(0).arg(recent.saturating_sub(1)).cmd("HVALS").arg(keys::ALERTS_ACTIVE);
+        let (recent, active): (Vec<Vec<u8>>, Vec<Vec<u8>>) = self.link.run(&ask).await?;
+        let alerts = |texts: Vec<Vec<u8>>| texts.iter().filter_map(|text| serde_json::from_slice(text).ok()).collect();
+        Ok((alerts(recent), alerts(active)))
     }
 
     /// The fields of `plugin:{name}` of each plugin, by name.

@@ -14,9 +14,15 @@ use super::app::App;
 use super::document::Document;
 use super::error::ApiError;
 use super::metrics;
+use crate::monitor::ready::Readiness;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(state)).routes(routes!(system)).routes(routes!(scrape)).routes(routes!(alive))
+    OpenApiRouter::new()
+        .routes(routes!(state))
+        .routes(routes!(system))
+        .routes(routes!(scrape))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
 }
 
 /// An answer that is good for this moment alone.
@@ -78,4 +84,25 @@ async fn scrape(State(app): State<App>) -> Response {
 )]
 async fn alive() -> &'static str {
     "alive\n"
+}
+
+/// Whether the host does its work: fed by the exchange, and Redis there. Needs no token.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "system",
+    security(()),
+    responses(
+        (status = 200, description = "It does", body = Readiness),
+        (status = 503, description = "It doesn't, and why", body = Readiness)
+    )
+)]
+async fn ready(State(app): State<App>) -> Response {
+    let readiness = match app.source.live() {
+        Some(live) => Readiness::of(&live.monitor),
+        // Without feeds of its own all it needs is Redis.
+        None => Readiness::without_feeds(app.stored.monitoring().await.is_ok()),
+    };
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(readiness)).into_response()
 }

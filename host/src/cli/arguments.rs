@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::plugin;
+use super::{evaluate, plugin, remote};
 use crate::api::security::{Role, tokens};
 use crate::config::{ConfigError, SETTINGS, Settings, Sources, source};
 
@@ -36,6 +36,11 @@ pub fn command() -> Command {
                 ),
         )
         .subcommand(demo())
+        .subcommand(
+            with_settings(Command::new("check"))
+                .about("Say whether a host could start here: settings, Redis, plugins, webhooks, folders, rules of alerts")
+                .after_help("One line each: ok, warn or fail. Nothing is changed. Exit code 0: it could; 1: something is in its way."),
+        )
         .subcommand(simulate())
         .subcommand(record())
         .subcommand(
@@ -65,10 +70,13 @@ pub fn command() -> Command {
                         .value_parser(PossibleValuesParser::new(["table", "jsonl"]))
                         .help("table: a summary for a person; jsonl: one line a reading"),
                 )
+                .arg(path("html", "FILE", "Write a report too: outputs over time, states, costs and notices, as one HTML file with charts"))
                 .arg(setting("PLUGIN_DIR"))
                 .arg(setting("PLUGIN_FUEL"))
-                .arg(setting("PLUGIN_MEMORY_MB")),
+                .arg(setting("PLUGIN_MEMORY_MB"))
+                .arg(setting("PLUGIN_CACHE_DIR")),
         )
+        .subcommand(evaluate::arguments::command())
         .subcommand(plugin::arguments::command())
         .subcommands(super::backup::commands())
         .subcommand(token())
@@ -142,11 +150,19 @@ fn record() -> Command {
             Arg::new("pairs")
                 .long("pairs")
                 .value_name("PAIR,...")
-                .required(true)
+                .required_unless_present("last")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
-                .help("Pairs to record, such as BTC-USDT,ETH-USDT"),
+                .help("Pairs to record, such as BTC-USDT,ETH-USDT; with --last all of the host's, when none is named"),
         )
+        .arg(
+            Arg::new("last")
+                .long("last")
+                .value_name("TIME")
+                .conflicts_with("for")
+                .help("Record what a running host received in the last minutes, such as 10m, instead of what comes from now on"),
+        )
+        .arg(remote::host_argument())
         .arg(path("out", "DIR", "Folder of the recording; made if it isn't there").required(true))
         .arg(Arg::new("for").long("for").value_name("TIME").help("Stop after this time, such as 10m or 2h [default: at Ctrl-C]"))
         .arg(
@@ -182,6 +198,7 @@ fn record() -> Command {
                 "OKX_CHANNEL",
                 "OKX_PAIRS_PER_CONNECTION",
                 "OKX_RESYNC_INTERVAL",
+                "API_ADDR",
                 "LOG_FORMAT",
                 "LOG_LEVEL",
             ]

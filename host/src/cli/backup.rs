@@ -61,7 +61,7 @@ pub(super) fn commands() -> [Command; 2] {
 
 pub(super) fn backup_main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     let target = matches.get_one::<PathBuf>("file").context("a file")?;
     let manifest = runtime()?.block_on(collect::make(&settings, target))?;
     let bytes = std::fs::metadata(target).map_or(0, |file| file.len());
@@ -74,7 +74,7 @@ pub(super) fn backup_main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
 
 pub(super) fn restore_main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     let source = matches.get_one::<PathBuf>("file").context("a file")?;
     let manifest = runtime()?.block_on(restore::restore(&settings, source, matches.get_flag("replace")))?;
     logging::tell(&format!("{}, made {} by {}, restored: {}\n", source.display(), manifest.made_at, manifest.program, told(&manifest)));

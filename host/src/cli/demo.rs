@@ -82,7 +82,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Feed::Okx => LIVE_PAIRS.map(str::to_owned).to_vec(),
         Feed::Generated => Vec::new(),
     };
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     let folder = matches.get_one::<PathBuf>("data").cloned().unwrap_or_else(|| feed.folder());
     let _lock = lock(&folder)?;
     runtime()?.block_on(async {

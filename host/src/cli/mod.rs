@@ -8,9 +8,13 @@
 //! - [`child`]: a server started for a demo, and stopped with it.
 //! - [`simulate`]: `leadline simulate`, the exchange on loopback.
 //! - [`record`]: `leadline record`, the exchange's frames into a folder.
+//! - [`last`]: `leadline record --last`, what a running host just received.
+//! - [`remote`]: a running host's API, as the commands call it.
 //! - [`verify`]: `leadline verify`, a recording checked frame by frame.
 //! - [`replay`]: `leadline replay`, a recording through the plugins.
+//! - [`evaluate`]: `leadline evaluate`, how right the analyses are on labelled markets.
 //! - [`plugin`]: `leadline plugin ...`, the tools of an author of plugins.
+//! - [`check`]: `leadline check`, whether a host could start here.
 //! - [`token`]: `leadline token`, a new token for the API.
 //! - [`openapi`]: `leadline openapi`, the API's description.
 //! - [`backup`]: `leadline backup` and `leadline restore`.
@@ -18,11 +22,15 @@
 
 pub mod arguments;
 mod backup;
+mod check;
 mod child;
 mod demo;
+mod evaluate;
+mod last;
 mod openapi;
 mod plugin;
 mod record;
+mod remote;
 mod replay;
 mod run;
 mod signals;
@@ -47,18 +55,22 @@ pub fn main() -> ExitCode {
         Some(("record", matches)) => record::main(matches),
         Some(("verify", matches)) => verify::main(matches),
         Some(("replay", matches)) => replay::main(matches),
+        Some(("evaluate", matches)) => evaluate::main(matches),
         Some(("plugin", matches)) => plugin::main(matches),
         Some(("backup", matches)) => backup::backup_main(matches),
         Some(("restore", matches)) => backup::restore_main(matches),
+        Some(("check", matches)) => check::main(matches),
         Some(("token", matches)) => token::main(matches),
         Some(("openapi", _)) => openapi::main(),
         // clap asks for a command, and knows no other.
         _ => Ok(ExitCode::from(2)),
     };
-    result.unwrap_or_else(|error| {
+    let code = result.unwrap_or_else(|error| {
         logging::tell(&format!("error: {}\n", told(&error)));
         ExitCode::from(2)
-    })
+    });
+    logging::finish();
+    code
 }
 
 /// An error with its causes, each said once: many of ours hold their cause's words already.

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::settings;
+use super::last::fetch;
+use super::remote::Remote;
 use super::{runtime, signals};
 use crate::clock::{self, Arrival};
 use crate::config::Settings;
@@ -98,11 +100,14 @@ impl Outlet for Tap {
 
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
+    if let Some(span) = matches.get_one::<String>("last") {
+        return last(matches, &settings, time("--last", span)?);
+    }
     let pairs = pairs(matches)?;
     let length = matches.get_one::<String>("for").map(|text| time("--for", text)).transpose()?;
     let limits = limits(matches)?;
     let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     runtime()?.block_on(async {
         let stop = signals::stop_token()?;
         let status = record(&settings, &pairs, &folder, &limits, length, &stop).await?;
@@ -112,6 +117,21 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What a running host has of the last minutes.
+fn last(matches: &ArgMatches, settings: &Settings, span: Duration) -> anyhow::Result<ExitCode> {
+    let pairs: Vec<String> = match matches.contains_id("pairs") {
+        true => pairs(matches)?.into_iter().collect(),
+        false => Vec::new(),
+    };
+    let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
+    let limits = limits(matches)?;
+    logging::start(&settings.log)?;
+    let remote = Remote::new(matches, settings)?;
+    let status = runtime()?.block_on(fetch(&remote, span, &pairs, &folder, limits))?;
+    logging::tell(&format!("{}\n", words(&status)));
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn record(

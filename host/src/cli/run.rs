@@ -1,6 +1,7 @@
 //! `leadline run`: the host.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ArgMatches;
 use tokio_util::sync::CancellationToken;
@@ -10,13 +11,15 @@ use super::{runtime, signals};
 use crate::api::app::Parts;
 use crate::api::server::Server;
 use crate::config::Settings;
+use crate::history::History;
 use crate::host::Host;
 use crate::logging;
+use crate::okx::{Proxies, Rest};
 use crate::results::Link;
 
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log)?;
     runtime()?.block_on(async {
         let stop = signals::stop_token()?;
         if matches.get_one::<String>("role").is_some_and(|role| role == "api") {
@@ -38,7 +41,9 @@ async fn api_alone(settings: Settings, stop: &CancellationToken) -> anyhow::Resu
         return if stop.is_cancelled() { Ok(()) } else { Err(error.into()) };
     }
     tracing::info!("page: http://{addr}, from Redis alone");
-    server.run(Parts { live: None, link, pairs_key: settings.pairs.key }, stop.clone()).await;
+    let history = History::to_read(&settings.history)?;
+    let rest = Rest::new(&settings.okx, Arc::new(Proxies::from_env()?))?;
+    server.run(Parts { live: None, plugins: None, link, pairs_key: settings.pairs.key, rest, alerts: None, history }, stop.clone()).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::config::settings;
 use crate::logging;
 
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    logging::start(&settings::Log { json: false, filter: "info".to_owned() });
+    logging::start(&settings::Log { json: false, filter: "info".to_owned(), files: None })?;
     let options = options(matches)?;
     let address = matches.get_one::<String>("listen").cloned().unwrap_or_default();
     let until_stdin_closes = matches.get_flag("until-stdin-closes");

@@ -9,6 +9,7 @@ use super::table::{self as t, Setting};
 use crate::analysis::Budget;
 use crate::okx::endpoint::ENDPOINTS;
 use crate::okx::{Endpoint, Pace};
+use crate::recent;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -31,8 +32,12 @@ pub struct Settings {
     pub backup: Option<Backup>,
     /// Shortest time between two writes of a pair's `orderbook:{id}`.
     pub orderbook_interval: Duration,
+    /// Frames kept in memory for whoever asks what just happened.
+    pub recent: recent::Limits,
     /// The page and the API.
     pub api: Api,
+    /// Whom alerts are sent to.
+    pub webhooks_file: Option<PathBuf>,
     /// The log.
     pub log: Log,
 }
@@ -280,6 +285,21 @@ pub struct Log {
     pub json: bool,
     /// Level or filter.
     pub filter: String,
+    /// Files of the log; none: standard error alone.
+    pub files: Option<LogFiles>,
+}
+
+/// The files of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFiles {
+    /// Their folder.
+    pub folder: PathBuf,
+    /// Bytes at which the next file begins; it also begins with each day.
+    pub file_bytes: u64,
+    /// How long a file is kept.
+    pub keep: Duration,
+    /// Bytes of all files beyond which the oldest go.
+    pub keep_bytes: u64,
 }
 
 impl Settings {
@@ -343,8 +363,17 @@ impl Settings {
             history: history(sources)?,
             backup: backup(sources)?,
             orderbook_interval: ms(t::ORDERBOOK_INTERVAL_MS, 100..=60_000)?,
+            recent: recent::Limits {
+                span: Duration::from_secs(60 * number(sources, t::RECENT_MINUTES, 0..=240)?),
+                bytes: usize::try_from(number(sources, t::RECENT_MB, 4..=1024)?).unwrap_or(4) << 20,
+            },
             api: api(sources)?,
-            log: Log { json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json", filter: filter(sources)? },
+            webhooks_file: folder(sources, t::ALERT_WEBHOOKS_FILE),
+            log: Log {
+                json: one_of(sources, t::LOG_FORMAT, &["pretty", "json"])? == "json",
+                filter: filter(sources)?,
+                files: log_files(sources)?,
+            },
         })
     }
 }
@@ -415,6 +444,18 @@ fn list(sources: &Sources, setting: Setting, wrong: &str, is_good: impl Fn(&str)
         }
         None => Ok(members),
     }
+}
+
+fn log_files(sources: &Sources) -> Result<Option<LogFiles>, ConfigError> {
+    let file_bytes = number(sources, t::LOG_FILE_MB, 1..=4096)? << 20;
+    let keep_bytes = number(sources, t::LOG_KEEP_MB, 1..=1_048_576)? << 20;
+    let keep = Duration::from_secs(number(sources, t::LOG_KEEP_DAYS, 1..=3650)? * 24 * 3600);
+    Ok(folder(sources, t::LOG_DIR).map(|folder| LogFiles { folder, file_bytes, keep, keep_bytes }))
+}
+
+/// A path, where one is given.
+fn folder(sources: &Sources, setting: Setting) -> Option<PathBuf> {
+    Some(sources.get(&setting).value).filter(|path| !path.trim().is_empty()).map(PathBuf::from)
 }
 
 /// A time in seconds; 0: for ever.

@@ -149,6 +149,16 @@ pub const LANE_MAX_AGE: Setting =
 /// How often the book is written.
 pub const ORDERBOOK_INTERVAL_MS: Setting =
     setting("ORDERBOOK_INTERVAL_MS", "1000", "MS", "Shortest time between two writes of orderbook:{pair} (100 to 60000)");
+/// Frames kept for `record --last`.
+pub const RECENT_MINUTES: Setting = setting(
+    "RECENT_MINUTES",
+    "15",
+    "MINUTES",
+    "How long the exchange's frames are kept in memory for `leadline record --last`; 0: not at all (0 to 240)",
+);
+/// Their bound.
+pub const RECENT_MB: Setting =
+    setting("RECENT_MB", "8", "MB", "Memory for those frames, packed, for each pair; the oldest go first (4 to 1024)");
 /// Where history is kept.
 pub const HISTORY_DIR: Setting =
     setting("HISTORY_DIR", "data/history", "DIR", "Folder of the history, or of what waits for InfluxDB; none: no history is kept");
@@ -235,11 +245,26 @@ pub const API_AUDIT_FILE: Setting =
 /// Its size.
 pub const API_AUDIT_MB: Setting =
     setting("API_AUDIT_MB", "16", "MB", "Size of the audit file at which it becomes FILE.1, replacing an older one (1 to 10240)");
+/// Whom alerts are sent to.
+pub const ALERT_WEBHOOKS_FILE: Setting =
+    setting("ALERT_WEBHOOKS_FILE", "", "FILE", "TOML file of the webhooks that alerts are sent to (docs/alerts.md); empty: none");
 /// Log form.
 pub const LOG_FORMAT: Setting = setting("LOG_FORMAT", "pretty", "pretty|json", "Form of the log on standard error");
 /// Log level.
 pub const LOG_LEVEL: Setting =
     setting("LOG_LEVEL", "info", "LEVEL", "error, warn, info, debug, trace, or a tracing filter such as leadline_host=debug");
+
+/// Files of the log.
+pub const LOG_DIR: Setting =
+    setting("LOG_DIR", "", "DIR", "Folder for files of the log, as JSON lines, beside standard error; empty: none");
+/// Size of a file.
+pub const LOG_FILE_MB: Setting =
+    setting("LOG_FILE_MB", "64", "MB", "Size at which the next file of the log begins; it also does each day (1 to 4096)");
+/// Age of files.
+pub const LOG_KEEP_DAYS: Setting = setting("LOG_KEEP_DAYS", "14", "DAYS", "How long files of the log are kept (1 to 3650)");
+/// Size of all files.
+pub const LOG_KEEP_MB: Setting =
+    setting("LOG_KEEP_MB", "1024", "MB", "Size of all files of the log beyond which the oldest are deleted (1 to 1048576)");
 
 /// All settings, in the order of `--help`.
 pub const SETTINGS: &[Setting] = &[
@@ -279,6 +304,8 @@ pub const SETTINGS: &[Setting] = &[
     LANE_CHECKPOINT_INTERVAL,
     LANE_MAX_AGE,
     ORDERBOOK_INTERVAL_MS,
+    RECENT_MINUTES,
+    RECENT_MB,
     HISTORY_DIR,
     HISTORY_INTERVAL_MS,
     HISTORY_METRICS_INTERVAL,
@@ -305,13 +332,29 @@ pub const SETTINGS: &[Setting] = &[
     API_RATE_LIMIT,
     API_AUDIT_FILE,
     API_AUDIT_MB,
+    ALERT_WEBHOOKS_FILE,
     LOG_FORMAT,
     LOG_LEVEL,
+    LOG_DIR,
+    LOG_FILE_MB,
+    LOG_KEEP_DAYS,
+    LOG_KEEP_MB,
 ];
 
 /// Prefixes of names that are ours: an environment variable that begins so and is no setting is a mistake, not somebody else's.
-pub const PREFIXES: [&str; 9] =
-    ["HISTORY_", "BACKUP_", "TRADING_PAIRS_", "OKX_", "PLUGIN_", "LANE_", "ORDERBOOK_", "REDIS_TRADING_", "REDIS_RESULTS_"];
+pub const PREFIXES: &[&str] = &[
+    "ALERT_",
+    "RECENT_",
+    "HISTORY_",
+    "BACKUP_",
+    "TRADING_PAIRS_",
+    "OKX_",
+    "PLUGIN_",
+    "LANE_",
+    "ORDERBOOK_",
+    "REDIS_TRADING_",
+    "REDIS_RESULTS_",
+];
 
 /// The setting of a name.
 #[must_use]

@@ -271,7 +271,7 @@ impl Work<'_> {
         }
         for (reading, measured) in readings {
             if measured {
-                consumer.monitor.latency.record(LaneKind::Buffered, reading.arrival.elapsed());
+                consumer.monitor.latency.reading(&consumer.monitor.stages, LaneKind::Buffered, &reading);
             }
             consumer.monitor.reading(&reading);
         }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use leadline_market::Book;
 
-/// Pictures kept: as many as a plugin's recent books hold on to, and some for those that are being read. 16 KB each with 400 levels a side.
-const KEPT: usize = 72;
+use crate::analysis::RECENT_BOOKS;
+
+/// Pictures kept: as many as the recent books of two plugins that skip differently hold on to, and some for those that are being read. 16 KB each with 400 levels a side.
+const KEPT: usize = 2 * RECENT_BOOKS + 8;
 
 /// The pictures of one pair on one lane, oldest first.
 #[derive(Default)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::analysis::LaneKind;
+use super::stages::Stages;
+use crate::analysis::{LaneKind, Reading};
 use crate::clock;
 
 /// Longest latency told apart, microseconds.
@@ -64,6 +65,15 @@ impl Latency {
             LaneKind::Buffered => &self.buffered,
         };
         track.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reading was acknowledged by Redis just now.
+    pub fn reading(&self, stages: &Stages, lane: LaneKind, reading: &Reading) {
+        let acknowledged = reading.arrival.elapsed();
+        self.record(lane, acknowledged);
+        let at = usize::from(lane == LaneKind::Buffered);
+        stages.analysed[at].record(reading.latency);
+        stages.acknowledged[at].record(acknowledged);
     }
 
     /// A reading was acknowledged so long after its frame was received.

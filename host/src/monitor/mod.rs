@@ -11,6 +11,10 @@
 //! - [`lane`]: how far a pair's buffered lane is behind.
 //! - [`look`]: the best levels of a book, copied out only while somebody looks at them.
 //! - [`history_figures`]: what the history says of itself.
+//! - [`machine`]: what this process uses of its machine.
+//! - [`redis_figures`]: what Redis says of itself.
+//! - [`stages`]: how long frames took to each stage of their way.
+//! - [`ready`]: whether the host does its work now.
 //! - [`publish`]: `system:monitoring`, once a second.
 
 pub mod board;
@@ -21,12 +25,16 @@ pub mod history_figures;
 pub mod lane;
 pub mod latency;
 pub mod look;
+pub mod machine;
 pub mod observer;
 pub mod publish;
+pub mod ready;
+pub mod redis_figures;
+pub mod stages;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use board::{Board, PairCell};
 pub use counters::Counters;
@@ -35,10 +43,14 @@ pub use lane::LaneFigures;
 pub use latency::Latency;
 pub use observer::{Observer, PluginState};
 
+use self::machine::MachineFigures;
 use self::observer::Observers;
+use self::redis_figures::RedisFigures;
+use self::stages::Stages;
 use crate::analysis::{Outcome, Reading};
 use crate::okx::Change;
 use crate::pairs::PairState;
+use crate::recent::Recent;
 use crate::results::LinkError;
 
 /// The exchange's clock against this host's.
@@ -76,6 +88,8 @@ pub struct Monitor {
     pub latency: Latency,
     /// Pairs and readings.
     pub board: Board,
+    /// The frames of the last minutes, once the host keeps them.
+    pub recent: OnceLock<Arc<Recent>>,
     /// Connections to the exchange that are open now.
     pub connections: AtomicU64,
     /// The exchange's clock against this host's, once it was asked.
@@ -84,8 +98,14 @@ pub struct Monitor {
     not_run: Mutex<NotRun>,
     /// When the wanted pairs were last read, milliseconds since 1970; 0: not yet.
     pub last_config_check_ms: AtomicU64,
-    /// Bytes that Redis uses, as it said last; 0: it hasn't.
-    redis_memory: AtomicU64,
+    /// What Redis said last of itself; none: it doesn't answer.
+    redis: Mutex<Option<RedisFigures>>,
+    /// What this process uses of its machine.
+    machine: Mutex<MachineFigures>,
+    /// Numbers of the alerts, by name.
+    alerts: Mutex<Vec<(&'static str, u64)>>,
+    /// How long frames took to each stage.
+    pub stages: Stages,
     redis_away: AtomicBool,
     /// What the history says of itself.
     pub history: HistoryFigures,
@@ -135,14 +155,34 @@ impl Monitor {
         *self.not_run.lock().unwrap_or_else(PoisonError::into_inner) = not_run;
     }
 
-    /// Bytes that Redis uses, as it said last.
-    pub fn redis_memory(&self) -> Option<u64> {
-        Some(self.redis_memory.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)
+    /// What Redis said last of itself; none: it doesn't answer.
+    pub fn redis(&self) -> Option<RedisFigures> {
+        *self.redis.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Redis said how many bytes it uses; or it didn't answer.
-    pub fn set_redis_memory(&self, bytes: Option<u64>) {
-        self.redis_memory.store(bytes.unwrap_or(0), Ordering::Relaxed);
+    /// Redis was asked.
+    pub fn set_redis(&self, figures: Option<RedisFigures>) {
+        *self.redis.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// What this process uses of its machine.
+    pub fn machine(&self) -> MachineFigures {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The machine was looked at.
+    pub fn set_machine(&self, figures: MachineFigures) {
+        *self.machine.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
+
+    /// Numbers of the alerts, by name.
+    pub fn alert_figures(&self) -> Vec<(&'static str, u64)> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The alerts were counted.
+    pub fn set_alert_figures(&self, figures: &[(&'static str, u64)]) {
+        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = figures.to_vec();
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::machine::Machine;
+use super::redis_figures::RedisFigures;
 use super::{HistoryReport, Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
@@ -32,13 +34,20 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     let not_run = monitor.not_run();
     let cells = monitor.board.pairs();
     let offset = monitor.exchange_clock();
+    let redis = monitor.redis();
+    let of_redis = |of: fn(&RedisFigures) -> Option<f64>, digits: usize| {
+        redis.as_ref().and_then(of).map_or_else(String::new, |value| format!("{value:.digits$}"))
+    };
+    let machine = monitor.machine();
+    let disk = machine.disk.as_ref();
+    let recent = monitor.recent.get().map(|recent| recent.figures()).unwrap_or_default();
     let history = monitor.history.get();
     let of_history = |of: fn(&HistoryReport) -> u64| history.as_ref().map_or_else(String::new, |history| of(history).to_string());
-    vec![
+    let mut fields = vec![
         ("websocket_connections", number(monitor.connections.load(Ordering::Relaxed))),
         ("active_pairs", monitor.board.live().to_string()),
         ("avg_processing_latency", monitor.latency.mean_ms().map_or_else(String::new, |ms| format!("{ms:.3}"))),
-        ("redis_memory_usage", monitor.redis_memory().map_or_else(String::new, number)),
+        ("redis_memory_usage", redis.map_or_else(String::new, |redis| number(redis.memory))),
         ("influxdb_write_rate", history.map_or_else(|| "0".to_owned(), |history| format!("{:.1}", history.write_rate))),
         ("last_config_check", if checked == 0 { String::new() } else { clock::rfc3339(checked) }),
         ("subscription_changes", number(counters.subscription_changes.get())),
@@ -81,17 +90,32 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
+        ("recent_bytes", number(recent.bytes)),
+        ("recent_frames_dropped", number(recent.dropped)),
         ("events_dropped", number(counters.events_dropped.get())),
         ("history_queued", of_history(|history| history.queued)),
         ("history_spooled_bytes", of_history(|history| history.spooled_bytes)),
         ("history_dropped", of_history(|history| history.dropped)),
         ("history_refused", of_history(|history| history.refused)),
         ("history_errors", of_history(|history| history.errors)),
-    ]
+        ("redis_up", if redis.is_some() { "yes" } else { "no" }.to_owned()),
+        ("redis_memory_percent", of_redis(RedisFigures::memory_percent, 1)),
+        ("redis_fragmentation", of_redis(|redis| redis.fragmentation, 2)),
+        ("redis_round_trip_ms", of_redis(|redis| Some(redis.round_trip.as_secs_f64() * 1000.0), 3)),
+        ("process_cpu_percent", machine.cpu_percent.map_or_else(String::new, |percent| format!("{percent:.1}"))),
+        ("process_memory_bytes", machine.memory.map_or_else(String::new, number)),
+        ("disk_free_bytes", disk.map_or_else(String::new, |disk| number(disk.free))),
+        ("disk_free_percent", disk.map_or_else(String::new, |disk| format!("{:.1}", disk.free_percent))),
+        ("disk_folder", disk.map_or_else(String::new, |disk| disk.folder.display().to_string())),
+        ("log_dropped", number(crate::logging::dropped())),
+    ];
+    fields.extend(monitor.alert_figures().into_iter().map(|(name, value)| (name, number(value))));
+    fields
 }
 
 /// This process, as other hosts on the same Redis can tell it from themselves.
-fn host() -> &'static str {
+#[must_use]
+pub fn host() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
         let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -124,8 +148,24 @@ fn names(names: &[String]) -> String {
     text
 }
 
+/// What is published, and through what.
+pub struct PublishParts {
+    /// The figures.
+    pub monitor: Arc<Monitor>,
+    /// The memory lane's plugins.
+    pub desks: Desks<MemoryDesk>,
+    /// The way into Redis.
+    pub writer: Arc<Writer>,
+    /// The process and its disks.
+    pub machine: Machine,
+    /// Where the page is.
+    pub page: String,
+}
+
 /// Writes the figures each second until `stop`, and once more then.
-pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Writer>, link: Link, stop: CancellationToken) {
+pub async fn run(parts: PublishParts, link: Link, stop: CancellationToken) {
+    let PublishParts { monitor, desks, writer, mut machine, page } = parts;
+    let started = clock::rfc3339(clock::unix_ms());
     look_for_another(&link).await;
     let mut tick = tokio::time::interval(EVERY);
     loop {
@@ -134,7 +174,8 @@ pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Wr
             () = stop.cancelled() => true,
         };
         if !stopping {
-            monitor.set_redis_memory(redis_memory(&link).await);
+            monitor.set_redis(RedisFigures::ask(&link).await);
+            monitor.set_machine(machine.look());
         }
         note_skipped(&monitor, &desks);
         for cell in monitor.board.pairs() {
@@ -144,6 +185,16 @@ pub async fn run(monitor: Arc<Monitor>, desks: Desks<MemoryDesk>, writer: Arc<Wr
                 writer.hash(keys::feed(&cell.pair), status.fields(&cell.pair, monitor.exchange_clock()));
             }
         }
+        let heartbeat = vec![
+            ("host", host().to_owned()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("started", started.clone()),
+            ("time", clock::rfc3339(clock::unix_ms())),
+            ("state", if stopping { "stopping" } else { "running" }.to_owned()),
+            ("pairs", monitor.board.pairs().iter().map(|cell| &*cell.pair).collect::<Vec<_>>().join(",")),
+            ("page", page.clone()),
+        ];
+        writer.hash(keys::host(host()), heartbeat);
         let figures = fields(&monitor, &desks);
         monitor.figures(&figures);
         writer.hash(keys::MONITORING.to_owned(), figures);
@@ -166,10 +217,4 @@ fn note_skipped(monitor: &Monitor, desks: &Desks<MemoryDesk>) {
             cell.status().skipped = skipped;
         }
     }
-}
-
-/// Bytes that Redis says it uses.
-async fn redis_memory(link: &Link) -> Option<u64> {
-    let (info,): (String,) = link.run(redis::pipe().cmd("INFO").arg("memory")).await.ok()?;
-    info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
 }

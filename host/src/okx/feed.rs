@@ -87,7 +87,10 @@ impl PairFeed {
         self.outlet.raw(bytes, arrival);
         let verdict = self.tracked.apply(frame);
         let applied = match verdict {
-            Verdict::Applied(applied) => applied,
+            Verdict::Applied(applied) => {
+                self.monitor.stages.applied.record(arrival.elapsed());
+                applied
+            }
             Verdict::Broken(why) => {
                 self.count(frame, bytes, arrival);
                 self.broken(&why.to_string());

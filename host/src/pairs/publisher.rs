@@ -7,10 +7,12 @@ use leadline_market::{Instrument, TrackedBook, infer_from};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::clock::Arrival;
 use crate::lanes::Router;
 use crate::monitor::board::PairStatus;
 use crate::monitor::{Monitor, PairCell};
 use crate::okx::{Change, Outlet};
+use crate::recent::Ring;
 use crate::results::{Writer, hashes, keys};
 
 /// What a pair's feed hands its books to.
@@ -25,6 +27,8 @@ pub struct Publisher {
     pub writer: Arc<Writer>,
     /// The exchange's clock against ours.
     pub monitor: Arc<Monitor>,
+    /// The frames of the last minutes; none when they aren't kept.
+    pub recent: Option<Arc<Ring>>,
     /// Where the book is shown to whoever looks at it live.
     pub cell: Arc<PairCell>,
     /// Shortest time between two writes of the book.
@@ -82,10 +86,19 @@ impl Publisher {
 impl Outlet for Publisher {
     fn change(&mut self, change: &Change<'_>) {
         let instrument = self.known(change.tracked);
+        if let Some(recent) = &self.recent {
+            recent.changed(change, &instrument);
+        }
         self.router.update(&instrument, change.tracked, change.applied, change.frame, change.arrival);
         self.monitor.book(&self.pair, change);
         self.unwritten = true;
         self.unshown = true;
+    }
+
+    fn raw(&mut self, bytes: &[u8], arrival: Arrival) {
+        if let Some(recent) = &self.recent {
+            recent.raw(bytes, arrival.unix_us());
+        }
     }
 
     fn state(&mut self, status: &PairStatus) {

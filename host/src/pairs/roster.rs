@@ -18,10 +18,13 @@ use crate::config::Settings;
 use crate::lanes::{Consumer, Producer, Router};
 use crate::monitor::{Monitor, NotRun};
 use crate::okx::{Lines, PairFeed, Rest};
+use crate::recent::Recent;
 use crate::results::{Link, LinkError, Writer};
 
 /// Everything a pair needs to run.
 pub struct Roster {
+    /// The frames of the last minutes.
+    pub recent: Arc<Recent>,
     /// Settings.
     pub settings: Settings,
     /// Plugins of the memory lane.
@@ -226,6 +229,7 @@ impl Roster {
             let (pair, cell, instrument) = (Arc::clone(&pair), Arc::clone(&cell), instrument.clone());
             let (memory, producer) = (self.memory.clone(), Arc::clone(&self.producer));
             let (writer, monitor) = (Arc::clone(&self.writer), Arc::clone(&self.monitor));
+            let recent = Arc::clone(&self.recent);
             let (interval, healthy) = (self.settings.orderbook_interval, self.settings.okx.pace.healthy);
             move || {
                 let publisher = Publisher {
@@ -234,6 +238,7 @@ impl Roster {
                     instrument: instrument.clone(),
                     writer: Arc::clone(&writer),
                     monitor: Arc::clone(&monitor),
+                    recent: recent.ring(&pair),
                     cell: Arc::clone(&cell),
                     interval,
                     unwritten: false,
@@ -290,6 +295,7 @@ impl Roster {
             desk.forget(&pair).await;
         }
         self.producer.forget(&pair);
+        self.recent.forget(&pair);
         self.monitor.board.remove(name);
         self.writer.remove(&pair);
     }

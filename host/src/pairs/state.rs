@@ -91,6 +91,7 @@ impl PairStatus {
             ("instrument_id", pair.to_owned()),
             ("state", self.state.word().to_owned()),
             ("since", rfc3339(self.since_ms)),
+            ("verified", if self.state.is_verified() { "yes" } else { "no" }.to_owned()),
             ("reason", self.state.reason().unwrap_or_default()),
             ("trust", self.trust.map_or_else(String::new, |trust| trust.as_str().to_owned())),
             ("crossed", self.crossed.to_string()),

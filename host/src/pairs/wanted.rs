@@ -59,13 +59,13 @@ pub async fn read(link: &Link, key: &str) -> Result<Found, LinkError> {
 pub async fn traces(link: &Link) -> Result<Vec<(String, Option<u64>)>, LinkError> {
     let mut pairs = BTreeSet::new();
     // A Hash, or the Lists of the lane, which outlive the others.
-    for (before, pattern, after) in [("feed:", keys::feed("*"), ""), ("buffer:{analysis:", keys::lane("*") + "*", "}")] {
+    for (before, pattern) in [("feed:", keys::feed("*")), ("buffer:{analysis:", keys::lane("*") + "*")] {
         let mut cursor = 0_u64;
         loop {
             let mut scan = redis::pipe();
             scan.cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000);
             let ((next, names),): ((u64, Vec<String>),) = link.run(&scan).await?;
-            let ids = names.iter().filter_map(|name| name.strip_prefix(before)?.split(after).next());
+            let ids = names.iter().filter_map(|name| name.strip_prefix(before)?.split('}').next());
             pairs.extend(ids.filter(|id| valid_id(id)).map(str::to_owned));
             if next == 0 || pairs.len() >= MAX_MEMBERS {
                 break;

@@ -30,6 +30,24 @@ pub const EVENTS_PLUGINS: &str = "events:plugins";
 /// Channel: alerts that begin, change and end.
 pub const EVENTS_ALERTS: &str = "events:alerts";
 
+/// Hash: rules of alerts, by name.
+pub const ALERT_RULES: &str = "config:alert_rules";
+
+/// Hash: silences and maintenance windows, by name.
+pub const ALERT_SILENCES: &str = "config:alert_silences";
+
+/// Hash: the active alerts, by id.
+pub const ALERTS_ACTIVE: &str = "alerts:active";
+
+/// List: what was told of alerts, newest first.
+pub const ALERTS_RECENT: &str = "alerts:recent";
+
+/// Hash: rules and silences that can't be used, and why.
+pub const ALERTS_REFUSED: &str = "alerts:refused";
+
+/// Hash: alerts that somebody wants to acknowledge, by id; emptied by the host.
+pub const ALERTS_ACKNOWLEDGE: &str = "alerts:acknowledge";
+
 /// Hash that goes when nobody writes it: a host that is alive.
 #[must_use]
 pub fn host(name: &str) -> String {
@@ -43,6 +61,12 @@ pub const MONITORING: &str = "system:monitoring";
 #[must_use]
 pub fn plugin(name: &str) -> String {
     format!("plugin:{name}")
+}
+
+/// Hash: how the candidate beside a plugin is doing.
+#[must_use]
+pub fn shadow(plugin: &str) -> String {
+    format!("shadow:{plugin}")
 }
 
 /// List: frames of a pair that no consumer has taken yet, newest first.
@@ -70,9 +94,3 @@ pub fn lane_position(pair: &str) -> String {
 pub fn lane_state(pair: &str) -> String {
     format!("state:{{analysis:{pair}}}")
 }
-
-/// Hash: rules of alerts, by name.
-pub const ALERT_RULES: &str = "config:alert_rules";
-
-/// Hash: silences and maintenance windows, by name.
-pub const ALERT_SILENCES: &str = "config:alert_silences";

@@ -205,8 +205,9 @@ impl Link {
     /// # Errors
     /// [`LinkError`].
     pub async fn subscribe_pattern(&self, pattern: &str) -> Result<impl Stream<Item = redis::Msg> + Send + Unpin + use<>, LinkError> {
+        let client = self.find().await?;
         let subscribed = async {
-            let mut pubsub = self.client.get_async_pubsub().await?;
+            let mut pubsub = client.get_async_pubsub().await?;
             pubsub.psubscribe(pattern).await?;
             Ok::<_, redis::RedisError>(pubsub)
         };

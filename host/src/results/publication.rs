@@ -49,7 +49,12 @@ impl Publication {
 
     /// How long a Hash stays without a write, by its key.
     pub(super) fn expiry_of(&self, key: &str) -> Option<Duration> {
-        if key.starts_with(keys::orderbook("").as_str()) { self.settings.expiry } else { self.settings.state_expiry }
+        if key.starts_with(keys::orderbook("").as_str()) {
+            return self.settings.expiry;
+        }
+        // Whoever writes of plugins also compiles them, which may take longer than other states live.
+        let patience = if key.starts_with(keys::plugin("").as_str()) { 4 } else { 1 };
+        self.settings.state_expiry.map(|expiry| expiry * patience)
     }
 
     /// The event that tells of a reading, as JSON; none where they are switched off.

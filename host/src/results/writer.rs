@@ -257,7 +257,7 @@ impl Writer {
                 self.monitor.redis_is_there();
                 for item in batch.into_values() {
                     if let Item::Reading(reading) = item {
-                        self.monitor.latency.record(LaneKind::Memory, reading.arrival.elapsed());
+                        self.monitor.latency.reading(&self.monitor.stages, LaneKind::Memory, &reading);
                     }
                 }
                 true

@@ -171,11 +171,13 @@ async fn both_homes_give_the_same_answers() {
             assert!(own.offer(entry.clone()) && other.offer(entry.clone()));
         }
         let lines: u64 = entries.iter().map(|entry| if let Entry::Sample(_) = entry { 1 } else { entry.points() }).sum();
+        let reader = History::to_read(&embedded(folders[0].path())).expect("it opens beside the other");
         until("both have everything", async || own.figures().written_points() == points && other.figures().written_points() == lines).await;
         for _ in 0..40 {
             let question = question().new_tree(&mut runner).expect("a question").current();
             let (one, two) = (answer(&own, question.clone()).await, answer(&other, question.clone()).await);
             assert_eq!(one, two, "{question:?}\n{entries:#?}");
+            assert_eq!(answer(&reader, question).await, one, "a process that only reads sees the same");
         }
         for history in [own, other] {
             tokio::task::spawn_blocking(move || history.stop()).await.expect("it stops");

@@ -11,6 +11,7 @@
 pub mod books;
 pub mod exchange;
 pub mod http;
+pub mod kept;
 pub mod listener;
 pub mod monitor;
 pub mod stream;

@@ -1,5 +1,6 @@
-//! From the streams of one second to normal, warning or alert, and to notices.
+//! From the evidence of one second to normal, warning or alert, and to notices.
 
+use crate::breadth::Breadth;
 use crate::parameters::Settings;
 use crate::stream::{Direction, Stream};
 use leadline_plugin::{Notice, Severity, fields};
@@ -10,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum State {
     /// Nothing out of the ordinary.
     Normal,
-    /// One stream is, clearly or for a while.
+    /// One kind of evidence says so.
     Warning,
-    /// Two streams of a side are, or one by far.
+    /// Two kinds do, or one by far.
     Alert,
 }
 
@@ -36,7 +37,56 @@ impl State {
     }
 }
 
-/// What the streams say at one second.
+/// What speaks for a withdrawal from a side, or for a surge: 1 is the threshold of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Evidence {
+    /// Many levels lost size within a few seconds.
+    pub shock: f64,
+    /// Many levels lost size within about a minute.
+    pub drift: f64,
+    /// Depth lies far off its baseline in two bands; in the only one where there is no other.
+    pub level: f64,
+}
+
+impl Evidence {
+    /// Of one side.
+    #[must_use]
+    pub fn of(side: usize, direction: Direction, streams: &[Stream], breadth: &Breadth, settings: &Settings) -> Self {
+        let mut levels = [f64::NEG_INFINITY; 2];
+        let mut used = 0;
+        for stream in streams.iter().filter(|stream| stream.side == side && stream.left_out.is_none()) {
+            used += 1;
+            let level = stream.level(direction, settings).unwrap_or(f64::NEG_INFINITY);
+            if level > levels[0] {
+                levels = [level, levels[0]];
+            } else if level > levels[1] {
+                levels[1] = level;
+            }
+        }
+        // Bands are nested: an order near the touch moves all of them, the innermost most. The second of them is what they agree on.
+        let level = if used > 1 { levels[1] } else { levels[0] };
+        Self { shock: breadth.shock(direction, settings), drift: breadth.drift(direction, settings), level: level.max(0.0) }
+    }
+
+    /// The strongest.
+    #[must_use]
+    pub fn u(&self) -> f64 {
+        self.shock.max(self.drift).max(self.level)
+    }
+
+    fn state(&self, direction: Direction, settings: &Settings) -> State {
+        let over = [self.shock, self.drift, self.level].iter().filter(|&&u| u >= 1.0).count();
+        let state = match over {
+            _ if self.u() >= settings.alert_at => State::Alert,
+            0 => State::Normal,
+            1 => State::Warning,
+            _ => State::Alert,
+        };
+        if direction == Direction::Surge && !settings.surge_alerts { state.min(State::Warning) } else { state }
+    }
+}
+
+/// What the sides say at one second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Verdict {
     state: State,
@@ -82,18 +132,17 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// One sample of every stream. Gives the notice that is due.
-    pub fn push(&mut self, streams: &[Stream], score: f64, settings: &Settings) -> Option<Notice> {
+    /// One sample: evidence by direction and side. Gives the notice that is due.
+    pub fn push(&mut self, evidence: &[[Evidence; 2]; 2], score: f64, settings: &Settings) -> Option<Notice> {
         self.pass(1);
-        let peak = peak(streams, settings)?;
-        if let Some(verdict) = Direction::ALL.into_iter().map(|direction| verdict(streams, direction, settings)).reduce(worse)
-            && verdict.state > State::Normal
-        {
+        let verdicts = Direction::ALL.map(|direction| verdict(&evidence[direction as usize], direction, settings));
+        let verdict = worse(verdicts[0], verdicts[1]);
+        if verdict.state > State::Normal {
             self.state = self.state.max(verdict.state);
             self.sides = verdict.sides;
             self.direction = Some(verdict.direction);
         }
-        self.calm = if peak < settings.back_below { self.calm.saturating_add(1) } else { 0 };
+        self.calm = if peak(evidence) < settings.back_below { self.calm.saturating_add(1) } else { 0 };
         if self.state > State::Normal && self.calm > settings.back_seconds {
             self.state = State::Normal;
             self.sides = [false; 2];
@@ -173,41 +222,20 @@ pub fn regime_change(seconds: u32) -> Notice {
     }
 }
 
-/// The largest u of all streams in both directions; none when no stream says anything.
+/// The strongest evidence of both sides and directions.
 #[must_use]
-pub fn peak(streams: &[Stream], settings: &Settings) -> Option<f64> {
-    streams.iter().flat_map(|stream| Direction::ALL.map(|direction| stream.u(direction, settings))).flatten().reduce(f64::max)
+pub fn peak(evidence: &[[Evidence; 2]; 2]) -> f64 {
+    evidence.iter().flatten().map(Evidence::u).fold(0.0, f64::max)
 }
 
-fn verdict(streams: &[Stream], direction: Direction, settings: &Settings) -> Verdict {
-    let mut verdict = Verdict { state: State::Normal, direction, sides: [false; 2], u: 0.0 };
-    for side in 0..2 {
-        let used = || streams.iter().filter(|stream| stream.side == side && stream.left_out.is_none());
-        // The innermost band may speak alone where there is no other.
-        let alone = settings.innermost_alone || used().count() == 1;
-        let (mut hot, mut state) = (0, State::Normal);
-        for stream in used() {
-            let Some(u) = stream.u(direction, settings) else { continue };
-            verdict.u = verdict.u.max(u);
-            hot += u32::from(u >= 1.0);
-            if stream.band > 0 || alone {
-                if u >= settings.alert_at {
-                    state = State::Alert;
-                } else if u >= 1.0 || stream.lasts(direction, settings) {
-                    state = state.max(State::Warning);
-                }
-            }
-        }
-        if hot >= 2 {
-            state = State::Alert;
-        }
-        if direction == Direction::Surge && !settings.surge_alerts {
-            state = state.min(State::Warning);
-        }
-        verdict.sides[side] = state > State::Normal;
-        verdict.state = verdict.state.max(state);
+fn verdict(sides: &[Evidence; 2], direction: Direction, settings: &Settings) -> Verdict {
+    let states = sides.map(|evidence| evidence.state(direction, settings));
+    Verdict {
+        state: states[0].max(states[1]),
+        direction,
+        sides: states.map(|state| state > State::Normal),
+        u: sides[0].u().max(sides[1].u()),
     }
-    verdict
 }
 
 fn worse(a: Verdict, b: Verdict) -> Verdict {

@@ -6,12 +6,13 @@
 //! Life of an instance: the bands are measured (60 samples), then the baseline (provisional from 60 samples of the fixed bands on, complete from
 //! 300). After a gap that leaves fewer than 60 samples in the window, or when no stream is left that the bands fit, it begins again.
 
-use crate::alarm::{self, Alarm};
+use crate::alarm::{self, Alarm, Evidence as Sides};
+use crate::breadth::{Breadth, Levels};
 use crate::parameters::Settings;
-use crate::stream::{LeftOut, Stream};
+use crate::stream::{Direction, LeftOut, Stream};
 use leadline_plugin::windows::bands::{self, BANDS, BandDepth};
 use leadline_plugin::windows::{BandGauge, Bands, Ring, SecondGrid, Tick};
-use leadline_plugin::{Depth, Notice, format, math};
+use leadline_plugin::{Depth, Notice, Snapshot, format, math};
 use serde::{Deserialize, Serialize};
 
 /// Samples from which there is a provisional reading.
@@ -27,6 +28,8 @@ struct Sample {
     coverage: [f64; 2],
     /// Depths within the bands, and which bands those were.
     depths: Option<(u32, [BandDepth; 2 * BANDS])>,
+    /// Levels within the widest bands; none without bands.
+    levels: [Levels; 2],
 }
 
 /// What is still missing, or not.
@@ -57,6 +60,8 @@ pub struct Report {
     pub below_baseline: Option<f64>,
     /// The streams as JSON.
     pub bands: String,
+    /// Breadth of the last change and evidence by side, as JSON.
+    pub evidence: String,
     /// How far bids and asks of this book reach, bps.
     pub coverage: [f64; 2],
 }
@@ -66,6 +71,10 @@ pub struct Report {
 struct Watch {
     bands: Bands,
     streams: Vec<Stream>,
+    breadth: [Breadth; 2],
+    /// Levels of the last sample, and whether there was one.
+    before: [Levels; 2],
+    known: bool,
     /// The window's seconds: 0 missing, 1 a sample, 2 a sample with a step to it.
     seconds: Ring<u8>,
     /// How many of them are samples.
@@ -90,7 +99,7 @@ pub struct DepthAnomaly {
     generation: u32,
     /// The streams as JSON, until the next second: one book in a hundred milliseconds needn't write it anew.
     #[serde(skip)]
-    json: Option<String>,
+    json: Option<[String; 2]>,
     #[serde(skip)]
     scratch: [Vec<f64>; 2],
 }
@@ -109,7 +118,8 @@ impl DepthAnomaly {
     }
 
     /// A valid book. `restarted`: the step to it from the book before is none. Gives the notices that are due.
-    pub fn push(&mut self, depth: &Depth, time_ms: u64, restarted: bool, settings: &Settings) -> Vec<Notice> {
+    pub fn push(&mut self, depth: &Depth, book: &Snapshot, restarted: bool, settings: &Settings) -> Vec<Notice> {
+        let time_ms = book.time_ms;
         let Self { grid, phase, generation, json, scratch } = self;
         let mut notices = Vec::new();
         grid.advance(time_ms, restarted, |tick| {
@@ -124,8 +134,8 @@ impl DepthAnomaly {
                     return;
                 }
                 Phase::Watching(watch) => match tick {
-                    Tick::Sample { value: Sample { depths: Some((made, depths)), .. }, step, .. } if made == generation => {
-                        watch.push(depths, step, settings, scratch, &mut notices)
+                    Tick::Sample { value: Sample { depths: Some((made, depths)), levels, .. }, step, .. } if made == generation => {
+                        watch.push(depths, levels, step, settings, scratch, &mut notices)
                     }
                     // The bands were fixed after this book came.
                     Tick::Sample { .. } => watch.skip(1),
@@ -142,7 +152,22 @@ impl DepthAnomaly {
             Phase::Watching(watch) => Some((self.generation, watch.bands.depths(depth, levels))),
         };
         let coverage = [bands::coverage(&depth.bids, levels), bands::coverage(&depth.asks, levels)];
-        self.grid.hold(time_ms, Sample { spread_bps: depth.spread_bps, coverage, depths });
+        let bands = match &self.phase {
+            Phase::Gauging(_) => None,
+            Phase::Watching(watch) => Some(&watch.bands),
+        };
+        self.grid.renew(time_ms, |before| {
+            let mut levels = before.map(|sample| sample.levels).unwrap_or_default();
+            for (side, levels) in levels.iter_mut().enumerate() {
+                let (sign, prices, of) =
+                    if side == 0 { (-1.0, &book.bids.prices, &depth.bids) } else { (1.0, &book.asks.prices, &depth.asks) };
+                match bands {
+                    None => levels.clear(),
+                    Some(bands) => levels.fill(sign, prices, of, bands.widest(side)),
+                }
+            }
+            Sample { spread_bps: depth.spread_bps, coverage, depths, levels }
+        });
         notices
     }
 
@@ -168,11 +193,12 @@ impl DepthAnomaly {
     }
 
     /// The reading of the book pushed last; none while something is missing.
-    pub fn report(&mut self, depth: &Depth) -> Option<Report> {
+    pub fn report(&mut self, depth: &Depth, settings: &Settings) -> Option<Report> {
         let Phase::Watching(watch) = &self.phase else { return None };
         if !watch.is_ready() {
             return None;
         }
+        let [bands, evidence] = self.json.get_or_insert_with(|| [watch.json(), watch.evidence_json(settings)]).clone();
         let below_baseline = self.grid.held().and_then(|sample| watch.below_baseline(&sample.depths?.1));
         Some(Report {
             score: watch.score,
@@ -180,7 +206,8 @@ impl DepthAnomaly {
             side: watch.alarm.side(),
             direction: watch.alarm.direction(),
             below_baseline,
-            bands: self.json.get_or_insert_with(|| watch.json()).clone(),
+            bands,
+            evidence,
             coverage: [depth.bids.coverage_bps(), depth.asks.coverage_bps()],
         })
     }
@@ -193,6 +220,7 @@ impl DepthAnomaly {
             Phase::Watching(watch) => {
                 watch.streams.len() == 2 * BANDS
                     && watch.streams.iter().all(|stream| stream.fits(settings))
+                    && watch.breadth.iter().all(|breadth| breadth.fits(settings))
                     && watch.seconds.capacity() == settings.window as usize
                     && watch.samples == watch.seconds.iter().filter(|&second| second > 0).count()
             }
@@ -214,9 +242,13 @@ impl Watch {
                 stream.left_out = Some(LeftOut::Same);
             }
         }
+        let breadth = || Breadth::new(settings);
         Self {
             bands,
             streams,
+            breadth: [breadth(), breadth()],
+            before: [Levels::default(), Levels::default()],
+            known: false,
             seconds: Ring::new(settings.window as usize),
             samples: 0,
             refresh_in: 0,
@@ -233,6 +265,7 @@ impl Watch {
     fn push(
         &mut self,
         depths: &[BandDepth; 2 * BANDS],
+        levels: &[Levels; 2],
         step: bool,
         settings: &Settings,
         scratch: &mut [Vec<f64>; 2],
@@ -240,8 +273,13 @@ impl Watch {
     ) -> bool {
         self.second(if step { 2 } else { 1 });
         for (stream, &depth) in self.streams.iter_mut().zip(depths) {
-            stream.push(depth, step, settings);
+            stream.push(depth);
         }
+        for ((breadth, before), now) in self.breadth.iter_mut().zip(&mut self.before).zip(levels) {
+            breadth.push((step && self.known).then(|| before.change(now)), settings);
+            before.copy(now);
+        }
+        self.known = true;
         if self.alarm.frozen == 0 && (self.samples == PROVISIONAL || self.samples == complete(settings)) {
             self.judge(true);
         }
@@ -266,17 +304,23 @@ impl Watch {
 
     /// Scores the last sample, moves the state, and gives up a baseline that has stood still for too long.
     fn rate(&mut self, settings: &Settings, notices: &mut Vec<Notice>) {
-        let peak = alarm::peak(&self.streams, settings);
-        self.score = peak.map_or(self.score, |u| 100.0 * (1.0 - math::exp2(-u.max(0.0))));
+        let evidence = self.evidence(settings);
+        self.score = 100.0 * (1.0 - math::exp2(-alarm::peak(&evidence)));
         let before = self.alarm.frozen;
-        notices.extend(self.alarm.push(&self.streams, self.score, settings));
+        notices.extend(self.alarm.push(&evidence, self.score, settings));
         if before < settings.freeze_seconds && self.alarm.frozen >= settings.freeze_seconds {
             notices.push(alarm::regime_change(self.alarm.frozen));
-            for stream in &mut self.streams {
-                stream.forgive(settings);
+            for breadth in &mut self.breadth {
+                breadth.forgive();
             }
             self.refresh_in = 0;
         }
+    }
+
+    /// By direction and side.
+    fn evidence(&self, settings: &Settings) -> [[Sides; 2]; 2] {
+        let of = |direction, side: usize| Sides::of(side, direction, &self.streams, &self.breadth[side], settings);
+        Direction::ALL.map(|direction| [of(direction, 0), of(direction, 1)])
     }
 
     fn refresh(&mut self, scratch: &mut [Vec<f64>; 2], settings: &Settings) {
@@ -285,8 +329,11 @@ impl Watch {
             let had = stream.baseline.is_some();
             stream.refresh(&steps, scratch, settings);
             if !had {
-                stream.score(settings);
+                stream.score();
             }
+        }
+        for breadth in &mut self.breadth {
+            breadth.refresh(settings);
         }
         self.refresh_in = REFRESH;
     }
@@ -300,6 +347,11 @@ impl Watch {
         for stream in &mut self.streams {
             stream.skip(seconds);
         }
+        for (breadth, before) in self.breadth.iter_mut().zip(&mut self.before) {
+            breadth.skip(seconds);
+            before.clear();
+        }
+        self.known = false;
         self.alarm.pass(seconds);
         (self.is_ready() && self.samples < PROVISIONAL) || (had > 0 && self.samples == 0)
     }
@@ -328,6 +380,30 @@ impl Watch {
         below.reduce(f64::max)
     }
 
+    fn evidence_json(&self, settings: &Settings) -> String {
+        let mut out = String::with_capacity(384);
+        let evidence = self.evidence(settings);
+        for (side, name) in ["{\"bid\":{\"change\":", "},\"ask\":{\"change\":"].into_iter().enumerate() {
+            out.push_str(name);
+            match self.breadth[side].change() {
+                Some(change) => format::write_fixed(&mut out, change, 4),
+                None => out.push_str("null"),
+            }
+            for direction in Direction::ALL {
+                out.push_str(",\"");
+                out.push_str(direction.word());
+                let Sides { shock, drift, level } = evidence[direction as usize][side];
+                for (name, value) in [("\":{\"shock\":", shock), (",\"drift\":", drift), (",\"level\":", level)] {
+                    out.push_str(name);
+                    format::write_fixed(&mut out, value.max(0.0), 3);
+                }
+                out.push('}');
+            }
+        }
+        out.push_str("}}");
+        out
+    }
+
     fn json(&self) -> String {
         let mut out = String::with_capacity(1024);
         out.push('[');
@@ -352,7 +428,6 @@ impl Watch {
                     (",\"usual\":", usual, 15),
                     (",\"below_percent\":", below, 2),
                     (",\"deviations\":", stream.z, 3),
-                    (",\"cusum\":", stream.cusum(), 3),
                 ] {
                     out.push_str(name);
                     format::write_fixed(&mut out, value, decimals);

@@ -4,165 +4,117 @@
 //!
 //! - [`parameters`]: what an operator can set.
 //! - [`algorithm`]: books in, one sample a second to the streams, a report out.
-//! - [`stream`]: the depth of one band on one side against its own past: level score and CUSUM of the innovations.
-//! - [`alarm`]: from the streams of one second to normal, warning or alert, and to notices.
+//! - [`stream`]: the depth of one band on one side against its own past.
+//! - [`breadth`]: how many levels of a side lose size within a second, and the sums that find a shock or a drift in it.
+//! - [`alarm`]: from the evidence of one second to normal, warning or alert, and to notices.
 //!
 //! This file is the contract.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alarm;
 pub mod algorithm;
+pub mod breadth;
 pub mod parameters;
 pub mod stream;
 
-use algorithm::{DepthAnomaly, Evidence, PROVISIONAL};
-use leadline_plugin::windows::saved;
-use leadline_plugin::{
-    Continuity, Depth, Descriptor, Field, Instrument, Lane, Outcome, OutputKind, Parameters as _, Plugin, Reading, Snapshot, Value, depth,
-    fields, format,
-};
+use algorithm::{DepthAnomaly, Evidence, PROVISIONAL, Report};
+use leadline_plugin::{Analysis, Analyzed, Answer, Book, Instrument, Json, Lane};
 use parameters::Settings;
-use serde::{Deserialize, Serialize};
 
-/// Shape of the saved state; raised whenever it changes.
-const FORMAT: u32 = 1;
+leadline_plugin::outputs! {
+    /// What one book is answered with.
+    pub struct Outputs {
+        /// How far depth is out of the ordinary; 50 is the threshold of a warning
+        depth_anomaly_score: f64, Score, low 0.0, high 100.0;
+        /// normal, warning or alert
+        depth_anomaly_alert: &'static str, State;
+        /// bid, ask or both: what raises the state; none when it is normal
+        side: Option<&'static str>, State;
+        /// withdrawal or surge; none when the state is normal
+        direction: Option<&'static str>, State;
+        /// By how much this book's depth lies below its baseline, in the stream where it is lowest; negative above
+        below_baseline: Option<f64>, Ratio, unit "%", high 100.0;
+        /// Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below; or why it is left out
+        bands: Json, Other, unit "JSON";
+        /// By side: breadth of the last second's change; for withdrawal and surge shock, drift and level, each 1 at its threshold
+        evidence: Json, Other, unit "JSON";
+        /// How far the bids and the asks of this book reach from mid
+        coverage: [f64; 2], Bps, unit "bps", low 0.0;
+    }
+}
 
-/// The outputs in the order of the fields of a reading.
-const OUTPUTS: [fields::Declared; 7] = [
-    (
-        "depth_anomaly_score",
-        OutputKind::Score,
-        "",
-        Some(0.0),
-        Some(100.0),
-        "How far depth is out of the ordinary; 50 is the threshold of a warning",
-    ),
-    ("depth_anomaly_alert", OutputKind::State, "", None, None, "normal, warning or alert"),
-    ("side", OutputKind::State, "", None, None, "bid, ask or both: what raises the state; none when it is normal"),
-    ("direction", OutputKind::State, "", None, None, "withdrawal or surge; none when the state is normal"),
-    (
-        "below_baseline",
-        OutputKind::Ratio,
-        "%",
-        None,
-        Some(100.0),
-        "By how much this book's depth lies below its baseline, in the stream where it is lowest; negative above",
-    ),
-    (
-        "bands",
-        OutputKind::Other,
-        "JSON",
-        None,
-        None,
-        "Each band of each side at the last second: reach, depth, usual depth, percent below, deviations below, CUSUM; or why it is left out",
-    ),
-    ("coverage", OutputKind::Bps, "bps", Some(0.0), None, "How far the bids and the asks of this book reach from mid"),
-];
+impl From<Report> for Outputs {
+    fn from(report: Report) -> Self {
+        Self {
+            depth_anomaly_score: report.score,
+            depth_anomaly_alert: report.state,
+            side: report.side,
+            direction: report.direction,
+            below_baseline: report.below_baseline,
+            bands: Json(report.bands),
+            evidence: Json(report.evidence),
+            coverage: report.coverage,
+        }
+    }
+}
 
 /// The plugin.
-#[derive(Debug)]
-pub struct DepthAnomalyPlugin {
-    instrument: String,
-    settings: Settings,
-    depth: Depth,
-    analysis: DepthAnomaly,
-}
+pub type DepthAnomalyPlugin = Analyzed<DepthAnomaly>;
 
-#[derive(Serialize)]
-struct Saving<'a> {
-    instrument: &'a str,
-    settings: &'a Settings,
-    analysis: &'a DepthAnomaly,
-}
+impl Analysis for DepthAnomaly {
+    const SUMMARY: &'static str = "Sudden withdrawals and surges of depth in three bands a side, against the last 15 minutes";
+    const LANE: Lane = Lane::Buffered;
+    const STATE_FORMAT: u32 = 2;
+    type Parameters = Settings;
+    type Outputs = Outputs;
+    type State = Self;
 
-#[derive(Deserialize)]
-struct Saved {
-    instrument: String,
-    settings: Settings,
-    analysis: DepthAnomaly,
-}
-
-impl Plugin for DepthAnomalyPlugin {
-    fn describe() -> Descriptor {
-        Descriptor {
-            name: "depth_anomaly".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Sudden withdrawals and surges of depth in three bands a side, against the last 15 minutes".to_owned(),
-            lane: Lane::Buffered,
-            outputs: OUTPUTS.iter().map(fields::output).collect(),
-            parameters: Settings::schema(),
-        }
+    fn open(_: &Instrument, settings: &Settings) -> Result<Self, String> {
+        Ok(Self::new(settings))
     }
 
-    fn open(instrument: Instrument, parameters: &str) -> Result<Self, String> {
-        depth::check_instrument(&instrument)?;
-        let settings = Settings::parse(parameters)?;
-        let (depth, analysis) = (Depth::new(&instrument), DepthAnomaly::new(&settings));
-        Ok(Self { instrument: instrument.id, settings, depth, analysis })
-    }
-
-    fn analyze(&mut self, book: &Snapshot) -> Result<Reading, String> {
-        let restarted = book.continuity == Continuity::Restarted;
-        if let Err(outcome) = self.depth.read(book, self.settings.accept_unverified) {
-            if restarted {
-                self.analysis.restart();
-            }
-            return Ok(Reading { outcome, fields: no_fields(), notices: Vec::new() });
-        }
-        let notices = self.analysis.push(&self.depth, book.time_ms, restarted, &self.settings);
+    fn analyze(&mut self, book: &Book<'_>, settings: &Settings) -> Answer<Outputs> {
+        let notices = self.push(book.depth, book.snapshot, book.restarted, settings);
         let remaining = |samples: usize| Some(samples as u64 * 1000);
-        let outcome = match self.analysis.evidence(&self.settings) {
-            Evidence::Complete => Outcome::Ok,
-            Evidence::Provisional(missing) => {
-                fields::provisional("baseline", format!("the baseline wants {missing} more samples of a second each"), remaining(missing))
+        let outputs = self.report(book.depth, settings).map(Outputs::from);
+        let answer = match (self.evidence(settings), outputs) {
+            (Evidence::Complete, Some(outputs)) => Answer::ok(outputs),
+            (Evidence::Provisional(missing), Some(outputs)) => {
+                let detail = format!("the baseline wants {missing} more samples of a second each");
+                Answer::provisional("baseline", detail, remaining(missing), outputs)
             }
-            Evidence::NoBaseline(missing) => {
-                fields::warming("baseline", format!("a first baseline wants {missing} more samples of a second each"), remaining(missing))
-            }
-            Evidence::NoBands(missing) => fields::warming(
+            (Evidence::NoBands(missing), _) => Answer::warming(
                 "bands",
                 format!("the bands want {missing} more samples of a second each, a first baseline {PROVISIONAL} after that"),
                 remaining(missing + PROVISIONAL),
             ),
+            (evidence, _) => {
+                let missing = if let Evidence::NoBaseline(missing) = evidence { missing } else { 1 };
+                let detail = format!("a first baseline wants {missing} more samples of a second each");
+                Answer::warming("baseline", detail, remaining(missing))
+            }
         };
-        let fields = self.analysis.report(&self.depth).map_or_else(no_fields, |report| {
-            let word = |name, word: Option<&str>| word.map_or_else(|| fields::none(name), |word| fields::text(name, word));
-            vec![
-                fields::number(OUTPUTS[0].0, report.score),
-                fields::text(OUTPUTS[1].0, report.state),
-                word(OUTPUTS[2].0, report.side),
-                word(OUTPUTS[3].0, report.direction),
-                fields::maybe(OUTPUTS[4].0, report.below_baseline),
-                fields::json(OUTPUTS[5].0, report.bands),
-                Field { name: OUTPUTS[6].0.to_owned(), value: Value::Numbers(report.coverage.map(format::round).to_vec()) },
-            ]
-        });
-        Ok(Reading { outcome, fields, notices })
+        answer.with_notices(notices)
     }
 
-    fn save(&self) -> Result<Vec<u8>, String> {
-        saved::write(FORMAT, &Saving { instrument: &self.instrument, settings: &self.settings, analysis: &self.analysis })
+    fn restarted(&mut self) {
+        self.restart();
     }
 
-    fn restore(&mut self, from_version: &str, _from_parameters: &str, state: &[u8]) -> Result<(), String> {
-        let saved: Saved = saved::read(FORMAT, state).map_err(|error| format!("saved by version {from_version}: {error}"))?;
-        if saved.instrument != self.instrument {
-            return Err(format!("the state is of {}, not of {}", saved.instrument, self.instrument));
-        }
-        if saved.settings != self.settings {
+    fn save(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn restore(&mut self, state: Self, from: &Settings, settings: &Settings) -> Result<(), String> {
+        if from != settings {
             return Err("the state was made with other parameters, and its baseline would mean something else with these".to_owned());
         }
-        if !saved.analysis.fits(&self.settings) {
-            return Err(format!("saved by version {from_version}: the state contradicts itself"));
+        if !state.fits(settings) {
+            return Err("the state contradicts itself".to_owned());
         }
-        self.analysis = saved.analysis;
+        *self = state;
         Ok(())
     }
 }
 
-/// Every output, with nothing to say.
-fn no_fields() -> Vec<Field> {
-    OUTPUTS.iter().map(|output| fields::none(output.0)).collect()
-}
-
-leadline_plugin::export!(DepthAnomalyPlugin);
+leadline_plugin::plugin!(DepthAnomaly);

@@ -15,19 +15,23 @@ leadline_plugin::parameters! {
         warm_up: u32 = 300, unit "s", range 60.0 to 3600.0;
         /// Least scale of ln depth, so that a quiet book doesn't alarm on nothing.
         scale_floor: f64 = 0.05, unit "1", range 0.001 to 1.0;
-        /// Deviations below the baseline that score as much as a CUSUM at its threshold.
-        z_full: f64 = 6.0, unit "1", range 1.0 to 100.0;
-        /// Deviations below the baseline that are a warning when they last.
-        z_warning: f64 = 4.0, unit "1", range 1.0 to 100.0;
-        /// How long they must last.
-        z_seconds: u32 = 3, unit "s", range 0.0 to 600.0;
-        /// Slack of the CUSUM, in standard deviations of the innovations.
-        cusum_slack: f64 = 1.0, unit "1", range 0.1 to 10.0;
-        /// Threshold of the CUSUM; the sum stops at three times as much.
-        cusum_threshold: f64 = 12.0, unit "1", range 1.0 to 1000.0;
-        /// Times the threshold at which one stream alone is an alert.
+        /// Deviations below the baseline, in two bands of a side, at which that alone is a warning.
+        z_full: f64 = 8.0, unit "1", range 1.0 to 100.0;
+        /// Least scale of the breadth of a second's change.
+        breadth_floor: f64 = 0.05, unit "1", range 0.001 to 1.0;
+        /// Slack of the CUSUM of the breadth, in standard deviations.
+        breadth_slack: f64 = 1.5, unit "1", range 0.1 to 10.0;
+        /// Threshold of that CUSUM; the sum stops at three times as much.
+        breadth_threshold: f64 = 5.0, unit "1", range 1.0 to 1000.0;
+        /// What has added up of the breadth is forgotten by half within this time.
+        drift_half_life: f64 = 30.0, unit "s", range 5.0 to 600.0;
+        /// Deviations of it at which it is a warning.
+        drift_full: f64 = 5.0, unit "1", range 1.0 to 100.0;
+        /// And at least this much: 0.69 is half of every level, 0.35 half of the levels.
+        drift_floor: f64 = 0.5, unit "1", range 0.05 to 5.0;
+        /// Times the threshold at which one kind of evidence alone is an alert.
         alert_at: f64 = 1.5, unit "1", range 1.0 to 3.0;
-        /// Times the threshold below which every stream must be for the way back to normal.
+        /// Times the threshold below which everything must be for the way back to normal.
         back_below: f64 = 0.6, unit "1", range 0.01 to 1.0;
         /// How long they must be.
         back_seconds: u32 = 10, unit "s", range 0.0 to 600.0;
@@ -37,7 +41,5 @@ leadline_plugin::parameters! {
         cool_down: u32 = 60, unit "s", range 0.0 to 3600.0;
         /// Let a surge of depth become an alert, not only a warning.
         surge_alerts: bool = false;
-        /// Let the innermost band of a side raise a state alone; it is rough on real books.
-        innermost_alone: bool = false;
     }
 }

@@ -4,7 +4,7 @@ use crate::parameters::Settings;
 use leadline_plugin::math;
 use leadline_plugin::windows::bands::{BANDS, BandDepth};
 use leadline_plugin::windows::median::{MAD_TO_SIGMA, absolute_deviation, median};
-use leadline_plugin::windows::{Cusum, RollingMedian, lag};
+use leadline_plugin::windows::{RollingMedian, lag};
 use serde::{Deserialize, Serialize};
 
 /// ln 0.01: depth counts as at least 1 % of its baseline median.
@@ -67,11 +67,11 @@ impl LeftOut {
 pub struct Baseline {
     /// Median of the window.
     pub median: f64,
-    /// 1.4826 · median absolute deviation, floored.
+    /// The largest of 1.4826 · median absolute deviation, what the autocorrelation implies, and a floor.
     pub scale: f64,
     /// Lag-1 autocorrelation.
     pub phi: f64,
-    /// Scale of the innovations, floored.
+    /// Scale of the innovations.
     pub sigma: f64,
 }
 
@@ -88,60 +88,32 @@ pub struct Stream {
     pub baseline: Option<Baseline>,
     /// ln depth, not floored: minus infinity is an empty band, NaN one that was cut or missing.
     window: RollingMedian,
-    withdrawal: Cusum,
-    surge: Cusum,
     /// Deviations below the baseline at the last sample; NaN when it had none.
     pub z: f64,
-    /// Consecutive samples at or beyond `z_warning`, down and up.
-    beyond: [u32; 2],
 }
 
 impl Stream {
     /// A stream without history.
     #[must_use]
     pub fn new(side: usize, band: usize, settings: &Settings) -> Self {
-        let cusum = Cusum::new(settings.cusum_slack, 3.0 * settings.cusum_threshold);
-        Self {
-            side,
-            band,
-            left_out: None,
-            baseline: None,
-            window: RollingMedian::new(settings.window as usize),
-            withdrawal: cusum,
-            surge: cusum,
-            z: f64::NAN,
-            beyond: [0; 2],
-        }
+        Self { side, band, left_out: None, baseline: None, window: RollingMedian::new(settings.window as usize), z: f64::NAN }
     }
 
-    /// One sample. `step`: whether the difference to the one before means something.
-    pub fn push(&mut self, depth: BandDepth, step: bool, settings: &Settings) {
-        let before = self.window.window().newest().unwrap_or(f64::NAN);
-        let x = match depth {
+    /// One sample.
+    pub fn push(&mut self, depth: BandDepth) {
+        self.window.push(match depth {
             BandDepth::Seen(depth) => math::ln(depth),
             BandDepth::Cut => f64::NAN,
-        };
-        self.window.push(x);
-        let Some(baseline) = self.baseline else { return };
-        if step && !before.is_nan() && !x.is_nan() {
-            let innovation = baseline.deviation(x) - baseline.phi * baseline.deviation(before);
-            self.withdrawal.push(-innovation / baseline.sigma);
-            self.surge.push(innovation / baseline.sigma);
-        }
-        self.score(settings);
+        });
+        self.score();
     }
 
     /// Holds the last sample against the baseline.
-    pub fn score(&mut self, settings: &Settings) {
+    pub fn score(&mut self) {
         self.z = match (self.baseline, self.window.window().newest()) {
             (Some(baseline), Some(x)) if !x.is_nan() => -baseline.deviation(x) / baseline.scale,
             _ => f64::NAN,
         };
-        for (beyond, z) in self.beyond.iter_mut().zip([self.z, -self.z]) {
-            if !z.is_nan() {
-                *beyond = if z >= settings.z_warning { beyond.saturating_add(1) } else { 0 };
-            }
-        }
     }
 
     /// Missing seconds.
@@ -150,26 +122,11 @@ impl Stream {
         self.z = f64::NAN;
     }
 
-    /// How far the last sample goes in a direction: 1 is the threshold. None when the sample says nothing.
+    /// How far the last sample lies off in a direction: 1 is the threshold. None when the sample says nothing.
     #[must_use]
-    pub fn u(&self, direction: Direction, settings: &Settings) -> Option<f64> {
-        let (z, sum) = match direction {
-            Direction::Withdrawal => (self.z, self.withdrawal.sum()),
-            Direction::Surge => (-self.z, self.surge.sum()),
-        };
-        (!z.is_nan() && self.left_out.is_none()).then(|| (z / settings.z_full).max(sum / settings.cusum_threshold))
-    }
-
-    /// Whether the level score has been a warning's for long enough.
-    #[must_use]
-    pub fn lasts(&self, direction: Direction, settings: &Settings) -> bool {
-        self.left_out.is_none() && self.beyond[direction as usize] > settings.z_seconds
-    }
-
-    /// The larger of the two sums.
-    #[must_use]
-    pub fn cusum(&self) -> f64 {
-        self.withdrawal.sum().max(self.surge.sum())
+    pub fn level(&self, direction: Direction, settings: &Settings) -> Option<f64> {
+        let z = if direction == Direction::Withdrawal { self.z } else { -self.z };
+        (!z.is_nan() && self.left_out.is_none()).then_some(z / settings.z_full)
     }
 
     /// Depth at the last sample; NaN when it isn't known.
@@ -207,23 +164,17 @@ impl Stream {
         lag::innovations(values, steps, center, phi, innovations);
         let middle = median(innovations);
         let sigma = MAD_TO_SIGMA * absolute_deviation(innovations, middle);
-        // `max` prefers the floor to a NaN of too few values.
-        self.baseline =
-            Some(Baseline { median: center, scale: scale.max(settings.scale_floor), phi, sigma: sigma.max(settings.scale_floor) });
+        // Few waves fit into the window, and the deviation around their median is often too small. What one second leaves to the next says how large
+        // they must be: an AR(1) series with innovations of scale σ has the scale σ/√(1 − φ²).
+        let implied = sigma / (1.0 - phi * phi).sqrt();
+        // `max` prefers the other one to a NaN of too few values.
+        self.baseline = Some(Baseline { median: center, scale: implied.max(scale).max(settings.scale_floor), phi, sigma });
     }
 
     /// Whether a restored stream is one that `settings` lead to.
     #[must_use]
     pub fn fits(&self, settings: &Settings) -> bool {
         self.side < 2 && self.band < BANDS && self.window.window().capacity() == settings.window as usize
-    }
-
-    /// Forgets what was out of the ordinary, when the baseline has moved to it.
-    pub fn forgive(&mut self, settings: &Settings) {
-        self.withdrawal.reset();
-        self.surge.reset();
-        self.beyond = [0; 2];
-        self.score(settings);
     }
 }
 
@@ -244,49 +195,50 @@ impl Baseline {
 mod tests {
     use super::*;
 
-    fn watched(settings: &Settings) -> Stream {
-        let mut stream = Stream::new(0, 1, settings);
-        let mut steps = vec![];
-        for i in 0..100 {
-            stream.push(BandDepth::Seen(100.0 + f64::from(i % 3)), true, settings);
-            steps.push(i > 0);
-        }
-        stream.refresh(&steps, &mut [vec![], vec![]], settings);
-        stream
-    }
-
-    #[test]
-    fn the_step_across_a_restart_is_no_innovation() {
-        let settings = Settings::default();
-        let (mut stepped, mut restarted) = (watched(&settings), watched(&settings));
-        stepped.push(BandDepth::Seen(50.0), true, &settings);
-        restarted.push(BandDepth::Seen(50.0), false, &settings);
-        assert!(stepped.cusum() > 12.0);
-        assert_eq!(restarted.cusum(), 0.0);
-        // The level itself is judged all the same.
-        assert_eq!(stepped.z, restarted.z);
-    }
-
     #[test]
     fn scores_by_hand() {
         let settings = Settings::default();
-        let mut stream = watched(&settings);
+        let mut stream = Stream::new(0, 1, &settings);
+        let mut steps = vec![];
+        for i in 0..100 {
+            stream.push(BandDepth::Seen(100.0 + f64::from(i % 3)));
+            steps.push(i > 0);
+        }
+        stream.refresh(&steps, &mut [vec![], vec![]], &settings);
         let baseline = stream.baseline.unwrap();
         // 100 101 102 in turn: the median is 101, the deviations below the floor of the scale, the autocorrelation negative.
         assert_eq!((baseline.median, baseline.scale, baseline.phi), (math::ln(101.0), 0.05, 0.0));
-        stream.push(BandDepth::Seen(101.0 * math::exp(-0.45)), true, &settings);
+        stream.push(BandDepth::Seen(101.0 * math::exp(-0.45)));
         assert!((stream.z - 9.0).abs() < 1e-9);
-        let sum = 0.45 / baseline.sigma - 1.0;
-        assert!((stream.cusum() - sum).abs() < 1e-9);
-        assert!((stream.u(Direction::Withdrawal, &settings).unwrap() - (9.0_f64 / 6.0).max(sum / 12.0)).abs() < 1e-9);
-        // Surges mirror it: -z, and a sum that got nothing.
-        assert!((stream.u(Direction::Surge, &settings).unwrap()).abs() < 1e-9);
+        assert!((stream.level(Direction::Withdrawal, &settings).unwrap() - 1.125).abs() < 1e-9);
+        assert!((stream.level(Direction::Surge, &settings).unwrap() + 1.125).abs() < 1e-9);
         // An empty band counts as 1 % of the baseline.
-        stream.push(BandDepth::Seen(0.0), true, &settings);
+        stream.push(BandDepth::Seen(0.0));
         assert!((stream.z - 100_f64.ln() / 0.05).abs() < 1e-9);
         // A cut one says nothing.
-        stream.push(BandDepth::Cut, true, &settings);
-        assert_eq!(stream.u(Direction::Withdrawal, &settings), None);
+        stream.push(BandDepth::Cut);
+        assert_eq!(stream.level(Direction::Withdrawal, &settings), None);
+    }
+
+    /// Few of its waves fit into the window, so that the deviation around their median is at times far too small.
+    #[test]
+    fn a_series_that_wanders_slowly_has_at_least_the_scale_that_its_steps_imply() {
+        let settings = Settings::default();
+        let mut enlarged = 0;
+        for seed in 0..40 {
+            let mut random = leadline_plugin::synthetic::Random::new(seed);
+            let (mut stream, mut steps, mut x) = (Stream::new(0, 1, &settings), vec![], 0.0);
+            for i in 0..900 {
+                x = 0.99 * x + (1.0 - 0.99_f64 * 0.99).sqrt() * random.normal();
+                stream.push(BandDepth::Seen(math::exp(x)));
+                steps.push(i > 0);
+            }
+            stream.refresh(&steps, &mut [vec![], vec![]], &settings);
+            let (baseline, around) = (stream.baseline.unwrap(), stream.window.absolute_deviation(stream.window.median().unwrap()).unwrap());
+            assert!(baseline.scale >= MAD_TO_SIGMA * around, "seed {seed}");
+            enlarged += u32::from(baseline.scale > 1.1 * MAD_TO_SIGMA * around);
+        }
+        assert!(enlarged >= 5, "in {enlarged} of 40");
     }
 
     #[test]
@@ -294,7 +246,7 @@ mod tests {
         let settings = Settings::default();
         let with = |odd: BandDepth, often: usize, warming: bool| {
             let mut stream = Stream::new(0, 1, &settings);
-            (0..100).for_each(|i| stream.push(if i < often { odd } else { BandDepth::Seen(1.0) }, true, &settings));
+            (0..100).for_each(|i| stream.push(if i < often { odd } else { BandDepth::Seen(1.0) }));
             stream.judge(100, warming);
             stream.left_out
         };

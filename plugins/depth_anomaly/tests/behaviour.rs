@@ -97,29 +97,29 @@ fn warming_names_what_is_missing_and_gives_no_number() {
     assert_eq!(harness::keeps_descriptor::<DepthAnomalyPlugin>(&readings), Ok(()));
 }
 
-/// In 400 such markets 93 % are found on the first sample and 97 % within 3 s; spread over two samples, 64 % and 84 %. 20 seeds, 4 misses allowed.
+/// At once, or in two steps.
 #[test]
-fn half_of_one_side_gone_is_found_in_two_seconds_and_the_side_named() {
+fn half_of_one_side_gone_is_found_within_two_samples_and_the_side_named() {
     let (mut found, mut alarmed_on_nothing) = (0, 0);
-    for seed in 0..20 {
+    for seed in 0..40 {
         let hit = (seed % 2) as usize;
         let mut simulation = Simulation::new(seed);
         let mut plugin = open("");
         let calm = plugin.run(&simulation.calm(900)).unwrap();
         alarmed_on_nothing += usize::from(calm[COMPLETE_AT..].iter().any(|reading| state(reading) != "normal"));
         // The book on second 1 is the sample that the book on second 2 makes known.
-        let books: Vec<_> = (0..3).map(|_| simulation.book(|side, _| if side == hit { 0.5 } else { 1.0 })).collect();
+        let steps = if seed < 20 { [0.5, 0.5, 0.5] } else { [0.75, 0.5, 0.5] };
+        let books: Vec<_> = steps.map(|left| simulation.book(|side, _| if side == hit { left } else { 1.0 })).into();
         let readings = plugin.run(&books).unwrap();
         if let Some(reading) = readings.iter().find(|reading| state(reading) != "normal") {
             found += 1;
             assert_eq!(text(reading, "side"), Some(["bid", "ask"][hit]), "seed {seed}");
             assert_eq!(text(reading, "direction"), Some("withdrawal"), "seed {seed}");
             assert!(number(reading, "depth_anomaly_score").unwrap() >= 50.0, "seed {seed}");
-            assert!(number(reading, "below_baseline").unwrap() > 20.0, "seed {seed}");
         }
     }
-    assert!(found >= 16, "{found} of 20 withdrawals");
-    assert!(alarmed_on_nothing <= 3, "{alarmed_on_nothing} of 20 calm stretches");
+    assert_eq!(found, 40, "withdrawals");
+    assert_eq!(alarmed_on_nothing, 0, "calm stretches");
 }
 
 #[test]
@@ -147,27 +147,58 @@ fn a_surge_is_a_warning_at_most_unless_a_parameter_says_otherwise() {
     }
 }
 
+fn json(reading: &Reading, name: &str) -> serde_json::Value {
+    serde_json::from_str(text(reading, name).unwrap()).unwrap()
+}
+
 #[test]
 fn the_innermost_band_alone_raises_nothing() {
-    let run = |parameters: &str| {
-        let mut simulation = Simulation::new(5);
-        let mut plugin = open(parameters);
-        plugin.run(&simulation.calm(900)).unwrap();
-        // The innermost 5 bps lose 95 %; what leaves comes to rest between 6 and 10 bps, so that the wider bands keep their depth.
-        let books: Vec<_> = (0..10)
-            .map(|_| {
-                simulation.book(|side, bps| match bps {
-                    bps if side == 0 && bps <= 5.0 => 0.05,
-                    bps if side == 0 && bps <= 10.0 => 1.95,
-                    _ => 1.0,
-                })
+    let mut simulation = Simulation::new(5);
+    let mut plugin = open("");
+    plugin.run(&simulation.calm(900)).unwrap();
+    // The innermost 5 bps lose 95 %; what leaves comes to rest between 6 and 10 bps, so that the wider bands keep their depth.
+    let books: Vec<_> = (0..10)
+        .map(|_| {
+            simulation.book(|side, bps| match bps {
+                bps if side == 0 && bps <= 5.0 => 0.05,
+                bps if side == 0 && bps <= 10.0 => 1.95,
+                _ => 1.0,
             })
-            .collect();
-        let readings = plugin.run(&books).unwrap();
-        (number(last(&readings), "depth_anomaly_score").unwrap() > 60.0, state(last(&readings)).to_owned())
+        })
+        .collect();
+    let readings = plugin.run(&books).unwrap();
+    assert!(json(last(&readings), "bands")[0]["deviations"].as_f64().unwrap() > 8.0);
+    assert_eq!(state(last(&readings)), "normal");
+}
+
+/// The notional of a band is mostly its giants, and it halves when one of them goes; that is for large_orders and support_resistance to tell.
+#[test]
+fn one_giant_that_goes_is_no_withdrawal_of_depth() {
+    let mut simulation = Simulation::new(12);
+    let mut plugin = open("");
+    let with = |mut book: Snapshot, giant: bool| {
+        book.bids.sizes[20] = if giant { 100.0 } else { 1.0 };
+        book
     };
-    assert_eq!(run(""), (true, "normal".to_owned()), "the score shows it, the state doesn't");
-    assert_eq!(run(r#"{"innermost_alone": true}"#), (true, "alert".to_owned()));
+    let books: Vec<_> = (0..930).map(|second| with(simulation.book(|_, _| 1.0), second < 900)).collect();
+    let readings = plugin.run(&books).unwrap();
+    assert!(number(last(&readings), "below_baseline").unwrap() > 50.0, "the depth within 10 bps and more is less than half");
+    let about_it = &readings[900..910];
+    assert!(about_it.iter().all(|reading| json(reading, "evidence")["bid"]["withdrawal"]["shock"].as_f64() < Some(0.5)), "{about_it:?}");
+}
+
+#[test]
+fn depth_drawn_over_half_a_minute_is_a_drift() {
+    let mut simulation = Simulation::new(13);
+    let mut plugin = open("");
+    plugin.run(&simulation.calm(900)).unwrap();
+    let books: Vec<_> = (0..45)
+        .map(|second| simulation.book(|side, _| if side == 1 { 0.2_f64.powf((f64::from(second) / 30.0).min(1.0)) } else { 1.0 }))
+        .collect();
+    let readings = plugin.run(&books).unwrap();
+    let found = readings.iter().find(|reading| state(reading) != "normal").unwrap();
+    assert_eq!((text(found, "side"), text(found, "direction")), (Some("ask"), Some("withdrawal")));
+    assert!(json(found, "evidence")["ask"]["withdrawal"]["drift"].as_f64().unwrap() >= 1.0);
 }
 
 #[test]

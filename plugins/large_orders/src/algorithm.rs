@@ -4,7 +4,8 @@ use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::{Continuity, Depth, Instrument, Outcome, Snapshot, fields, math, parameters};
 
 use crate::detection::{FEWEST_LEVELS, SideOrders, Threshold, WINDOW_BPS};
-use crate::tendency::{Rule, Tendency, Weight};
+use crate::tendency::{Rule, Tendency, Trend, Weight};
+use crate::usual::Usual;
 
 parameters! {
     /// What an operator can set.
@@ -25,7 +26,13 @@ parameters! {
         entry: f64 = 0.4, unit "1", range 0.01 to 1.0;
         /// And until the imbalance is back within this; not above entry.
         exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
-        /// Both are raised together until entry is this many standard deviations of what chance does with so few levels; 0 leaves them as they are.
+        /// And the net weight of the large levels is this many times its median over the last seconds.
+        unusual: f64 = 6.0, unit "times", range 0.0 to 100.0;
+        /// The seconds that tell what is usual.
+        history: u32 = 900, unit "s", range 60.0 to 3600.0;
+        /// A tendency that lasts longer than this becomes the usual.
+        freeze: u32 = 600, unit "s", range 10.0 to 86400.0;
+        /// Until a minute and a half of them is known, entry and exit are raised together until entry is this many standard deviations of chance.
         evidence: f64 = 1.65, unit "standard deviations", range 0.0 to 10.0;
         /// The word changes when it has been due for this long.
         dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;
@@ -36,7 +43,7 @@ parameters! {
 
 /// After a restart with a longer break, nothing vouches that a level stood in between.
 const LONGEST_BREAK_MS: u64 = 60_000;
-/// Large levels over both sides that say something about a tendency.
+/// Large levels over both sides that say something about a tendency, while it isn't known what is usual.
 const FEWEST_LARGE: usize = 2;
 
 /// The analysis of one instrument.
@@ -50,6 +57,7 @@ pub struct LargeOrders {
     pub sells: SideOrders,
     /// Which way they lean; means something when both sides were judged.
     pub tendency: Tendency,
+    usual: Usual,
     parameters: Parameters,
     last_ms: Option<u64>,
 }
@@ -62,6 +70,7 @@ pub struct Saved {
     buys: Vec<(f64, u64)>,
     sells: Vec<(f64, u64)>,
     tendency: Tendency,
+    usual: Usual,
 }
 
 impl LargeOrders {
@@ -73,6 +82,7 @@ impl LargeOrders {
             buys: SideOrders::default(),
             sells: SideOrders::default(),
             tendency: Tendency::default(),
+            usual: Usual::new(parameters.history as usize),
             parameters,
             last_ms: None,
         }
@@ -104,9 +114,12 @@ impl LargeOrders {
         self.sells.update(&self.depth, &self.depth.asks, &book.asks, rule, now_ms);
         if self.both_judged() {
             let weights = [&self.buys, &self.sells].map(|side| self.weight(side, now_ms));
-            let Parameters { entry, exit, evidence, dwell, smoothing, .. } = self.parameters;
-            let rule = Rule { entry, exit, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
-            self.tendency.update(weights[0], weights[1], self.low_evidence(), now_ms, rule);
+            let Parameters { entry, exit, unusual, evidence, dwell, smoothing, freeze, .. } = self.parameters;
+            let rule = Rule { entry, exit, unusual, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
+            let neutral = self.tendency.trend == Trend::Neutral;
+            self.tendency.update(weights[0], weights[1], self.low_evidence(), self.usual.net(), now_ms, rule);
+            let restarted = book.continuity == Continuity::Restarted;
+            self.usual.push(self.tendency.net, now_ms, restarted, neutral, u64::from(freeze));
         }
         Ok(())
     }
@@ -117,16 +130,23 @@ impl LargeOrders {
         self.buys.judged && self.sells.judged
     }
 
-    /// Whether there are too few large levels to tell a tendency.
+    /// Whether there are too few large levels to tell a tendency: none, or fewer than two while it isn't known what is usual.
     #[must_use]
     pub fn low_evidence(&self) -> bool {
-        self.buys.large.len() + self.sells.large.len() < FEWEST_LARGE
+        let large = self.buys.large.len() + self.sells.large.len();
+        large < if self.usual.missing() == 0 { 1 } else { FEWEST_LARGE }
     }
 
     /// The state for [`LargeOrders::restore`].
     #[must_use]
     pub fn save(&self) -> Saved {
-        Saved { last_ms: self.last_ms, buys: self.buys.births(), sells: self.sells.births(), tendency: self.tendency }
+        Saved {
+            last_ms: self.last_ms,
+            buys: self.buys.births(),
+            sells: self.sells.births(),
+            tendency: self.tendency,
+            usual: self.usual.clone(),
+        }
     }
 
     /// Goes on from a saved state.
@@ -135,12 +155,14 @@ impl LargeOrders {
     /// A sentence, when the state is not one that this code could have written.
     pub fn restore(&mut self, saved: &Saved) -> Result<(), String> {
         let sound = |births: &[(f64, u64)]| births.len() <= 1000 && births.iter().all(|(price, _)| price.is_finite());
-        if !(sound(&saved.buys) && sound(&saved.sells) && saved.tendency.is_sound()) {
+        let known = saved.tendency.is_sound() && saved.usual.fits(self.parameters.history as usize);
+        if !(sound(&saved.buys) && sound(&saved.sells) && known) {
             return Err("the saved levels or the saved imbalance can't be".to_owned());
         }
         self.buys.set_births(&saved.buys);
         self.sells.set_births(&saved.sells);
         self.tendency = saved.tendency;
+        self.usual = saved.usual.clone();
         self.last_ms = saved.last_ms;
         Ok(())
     }
@@ -161,7 +183,7 @@ impl Parameters {
     /// Whether a state saved under `other` means the same here: the smoothed imbalance depends on what is large and on the weights.
     #[must_use]
     pub fn same_measure(&self, other: &Self) -> bool {
-        let key = |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing);
+        let key = |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing, p.history);
         key(self) == key(other)
     }
 }

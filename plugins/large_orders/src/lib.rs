@@ -8,6 +8,7 @@
 //! - [`algorithm`]: the analysis, book by book, and its parameters.
 //! - [`detection`]: the large levels of a side, their kind, and the distribution over distance.
 //! - [`tendency`]: the smoothed imbalance and the word for it.
+//! - [`usual`]: how far the large orders of this pair usually lean.
 //! - [`report`]: the outputs, declared and written.
 //!
 //! This file is the contract: it describes, opens, analyses, saves and restores.
@@ -16,6 +17,7 @@ pub mod algorithm;
 pub mod detection;
 pub mod report;
 pub mod tendency;
+pub mod usual;
 
 use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::{
@@ -35,7 +37,7 @@ pub struct LargeOrdersPlugin {
 }
 
 /// Form of the saved state; another form is refused.
-const STATE_FORM: u32 = 1;
+const STATE_FORM: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]

@@ -29,7 +29,7 @@ const OUTPUTS: [fields::Declared; 12] = [
         "",
         None,
         None,
-        "Fewer than two large levels over both sides: the trend is neutral for lack of evidence",
+        "No large level, or fewer than two in the first minute and a half: the trend is neutral for lack of evidence",
     ),
     ("large_levels", OutputKind::Other, "JSON", None, None, "The large levels of both sides, best first"),
 ];

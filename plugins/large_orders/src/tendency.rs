@@ -1,9 +1,10 @@
 //! Which way the large orders lean: an imbalance smoothed over seconds, and a word for it that changes seldom.
 //!
 //! B, A = Σ over large bids, asks of v · 2^(−d / 25 bps) · (½ + ½ (1 − 2^(−age / 10 s))); I = (B − A) / (B + A), smoothed with a half-life of 5 s.
-//! A few levels of very different weight lean one way by mere chance: if each large level w could as well stand on the other side, I has the standard
-//! deviation √Σw² / Σw, 0.5 to 0.6 for the four or so large levels a side of a usual book. So a tendency must exceed both a fixed threshold and that
-//! chance. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
+//! On most books a few giants lean one way by mere chance. So a tendency must also exceed what is usual on this pair ([`crate::usual`]): its net weight
+//! B − A, smoothed alike, must be `unusual` times its median over the last quarter of an hour. Until a minute and a half of that is known, it must exceed
+//! chance instead: if each large level w could as well stand on the other side, I has the standard deviation √Σw² / Σw, 0.5 to 0.6 for the four or so
+//! large levels a side of a usual book. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
 
 use leadline_plugin::math;
 use leadline_plugin::serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ impl Trend {
     }
 }
 
+/// Part of the net weight needed for a tendency at which it stays.
+const STAY: f64 = 0.6;
+
 /// When the word changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
@@ -40,7 +44,9 @@ pub struct Rule {
     pub entry: f64,
     /// And until the imbalance is back within this.
     pub exit: f64,
-    /// Both are raised together, until the entry is this many standard deviations of chance.
+    /// The net weight must be this many times the usual one, 0.6 times as much to stay.
+    pub unusual: f64,
+    /// While the usual net weight isn't known: both thresholds are raised together, until the entry is this many standard deviations of chance.
     pub evidence: f64,
     /// The new word must have been due for this long, ms.
     pub dwell_ms: u64,
@@ -63,6 +69,8 @@ pub struct Weight {
 pub struct Tendency {
     /// Smoothed imbalance, −1 to 1; none before the first book.
     pub imbalance: Option<f64>,
+    /// Smoothed net weight B − A, units of notional.
+    pub net: f64,
     /// The word.
     pub trend: Trend,
     /// The word that is due, and since when, ms.
@@ -72,28 +80,33 @@ pub struct Tendency {
 }
 
 impl Tendency {
-    /// Takes the weights of both sides. `few`: fewer than two large levels over both sides, which says nothing.
-    pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, now_ms: u64, rule: Rule) {
+    /// Takes the weights of both sides. `few`: too few large levels to say anything; `usual`: the usual net weight, where it is known.
+    pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, usual: Option<f64>, now_ms: u64, rule: Rule) {
         let both = bids.sum + asks.sum;
         let (raw, chance) =
             if both > 0.0 { ((bids.sum - asks.sum) / both, (bids.squares + asks.squares).sqrt() / both) } else { (0.0, 1.0) };
+        let net = bids.sum - asks.sum;
         let elapsed = now_ms.saturating_sub(self.last_ms) as f64;
+        let part = 1.0 - math::exp2(-elapsed / rule.half_life_ms);
         let imbalance = match self.imbalance {
-            Some(before) => before + (raw - before) * (1.0 - math::exp2(-elapsed / rule.half_life_ms)),
+            Some(before) => before + (raw - before) * part,
             None => raw,
         };
+        self.net = if self.imbalance.is_some() { self.net + (net - self.net) * part } else { net };
         self.imbalance = Some(imbalance);
         self.last_ms = now_ms;
-        if few {
-            // Without evidence there is nothing to wait for.
-            (self.trend, self.due) = (Trend::Neutral, (Trend::Neutral, now_ms));
-            return;
-        }
-        let raised = (rule.evidence * chance / rule.entry).max(1.0);
+        let raised = if usual.is_some() { 1.0 } else { (rule.evidence * chance / rule.entry).max(1.0) };
         let (entry, exit) = (rule.entry * raised, rule.exit * raised);
-        let next = if imbalance > entry || (self.trend == Trend::Bullish && imbalance >= exit) {
+        let needed = rule.unusual * usual.unwrap_or(0.0);
+        let next = if few {
+            Trend::Neutral
+        } else if (imbalance > entry && self.net > needed)
+            || (self.trend == Trend::Bullish && imbalance >= exit && self.net >= STAY * needed)
+        {
             Trend::Bullish
-        } else if imbalance < -entry || (self.trend == Trend::Bearish && imbalance <= -exit) {
+        } else if (imbalance < -entry && self.net < -needed)
+            || (self.trend == Trend::Bearish && imbalance <= -exit && self.net <= -STAY * needed)
+        {
             Trend::Bearish
         } else {
             Trend::Neutral
@@ -108,7 +121,7 @@ impl Tendency {
 
     /// Whether a restored record is one that this code could have written.
     pub(crate) fn is_sound(&self) -> bool {
-        self.imbalance.is_none_or(|imbalance| (-1.0..=1.0).contains(&imbalance))
+        self.imbalance.is_none_or(|imbalance| (-1.0..=1.0).contains(&imbalance)) && self.net.is_finite()
     }
 }
 
@@ -116,7 +129,7 @@ impl Tendency {
 mod tests {
     use super::*;
 
-    const RULE: Rule = Rule { entry: 0.4, exit: 0.25, evidence: 0.0, dwell_ms: 2_000, half_life_ms: 5_000.0 };
+    const RULE: Rule = Rule { entry: 0.4, exit: 0.25, unusual: 1.5, evidence: 0.0, dwell_ms: 2_000, half_life_ms: 5_000.0 };
 
     fn weight(sum: f64) -> Weight {
         Weight { sum, squares: sum * sum }
@@ -124,19 +137,19 @@ mod tests {
 
     fn run(tendency: &mut Tendency, seconds: std::ops::Range<u64>, bids: f64, asks: f64) {
         for second in seconds {
-            tendency.update(weight(bids), weight(asks), false, second * 1000, RULE);
+            tendency.update(weight(bids), weight(asks), false, None, second * 1000, RULE);
         }
     }
 
     #[test]
     fn the_imbalance_is_halfway_there_after_a_half_life() {
         let mut tendency = Tendency::default();
-        tendency.update(weight(1.0), weight(1.0), false, 0, RULE);
-        tendency.update(weight(1.0), weight(0.0), false, 5_000, RULE);
+        tendency.update(weight(1.0), weight(1.0), false, None, 0, RULE);
+        tendency.update(weight(1.0), weight(0.0), false, None, 5_000, RULE);
         assert_eq!(tendency.imbalance, Some(0.5));
         // However many books there are in between: five steps of a second are one of five.
         let mut stepped = Tendency::default();
-        tendency.update(weight(1.0), weight(1.0), false, 0, RULE);
+        tendency.update(weight(1.0), weight(1.0), false, None, 0, RULE);
         run(&mut stepped, 0..1, 1.0, 1.0);
         run(&mut stepped, 1..6, 1.0, 0.0);
         assert!((stepped.imbalance.unwrap_or(0.0) - 0.5).abs() < 1e-12);
@@ -163,17 +176,31 @@ mod tests {
             let mut tendency = Tendency::default();
             let even = |levels: i32| Weight { sum: f64::from(levels), squares: f64::from(levels) };
             for second in 0..10 {
-                tendency.update(even(bids), even(asks), false, second * 1000, Rule { evidence: 2.0, ..RULE });
+                tendency.update(even(bids), even(asks), false, None, second * 1000, Rule { evidence: 2.0, ..RULE });
             }
             assert_eq!(tendency.trend, expected, "{bids} against {asks}");
         }
     }
 
     #[test]
-    fn without_evidence_it_is_neutral_at_once() {
+    fn what_the_pair_usually_has_is_no_tendency() {
+        for (usual, expected) in [(1.0, Trend::Bullish), (3.0, Trend::Neutral)] {
+            let mut tendency = Tendency::default();
+            for second in 0..30 {
+                tendency.update(weight(5.0), weight(1.0), false, Some(usual), second * 1000, RULE);
+            }
+            assert_eq!(tendency.trend, expected, "4 against a usual {usual}");
+        }
+    }
+
+    #[test]
+    fn without_evidence_it_is_neutral_after_the_dwell() {
         let mut tendency = Tendency::default();
         run(&mut tendency, 0..10, 3.0, 1.0);
-        tendency.update(weight(3.0), weight(0.0), true, 10_000, RULE);
+        for second in 10..13 {
+            assert_eq!(tendency.trend, Trend::Bullish);
+            tendency.update(weight(3.0), weight(0.0), true, None, second * 1000, RULE);
+        }
         assert_eq!(tendency.trend, Trend::Neutral);
     }
 }

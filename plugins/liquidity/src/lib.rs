@@ -23,168 +23,126 @@ mod watch;
 
 use algorithm::{COMPLETE, Evidence, Liquidity, PROVISIONAL, Report};
 use baseline::Source;
-use leadline_plugin::windows::saved;
-use leadline_plugin::{
-    Continuity, Depth, Descriptor, Field, Instrument, Kind, Lane, Outcome, OutputKind, Parameters as _, Plugin, Reading, Snapshot, depth,
-    fields, format,
-};
+use leadline_plugin::{Analysis, Analyzed, Answer, Book, Instrument, Json, Kind, Lane, format};
 use parameters::Settings;
-use serde::{Deserialize, Serialize};
 
 pub use watch::LeftOut;
 
-/// Shape of the saved state; raised whenever it changes.
-const FORMAT: u32 = 1;
-
-/// The outputs in the order of the fields of a reading.
-const OUTPUTS: [fields::Declared; 7] = [
-    (
-        "liquidity_index",
-        OutputKind::Score,
-        "",
-        Some(0.0),
-        Some(index::MOST),
-        "100 is usual; half the depth at twice the spread and cost is 50",
-    ),
-    ("liquidity_alert", OutputKind::State, "", None, None, "normal, warning or alert"),
-    (
-        "components",
-        OutputKind::Other,
-        "JSON",
-        None,
-        None,
-        "Spread, weaker side's depth in the 2nd and 3rd band, cost of a round trip: value, usual value, weight, or why one is left out",
-    ),
-    ("trend", OutputKind::Ratio, "%/h", Some(-100.0), None, "Change of the index over an hour (Theil-Sen)"),
-    ("trend_p", OutputKind::Ratio, "", Some(0.0), Some(1.0), "Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)"),
-    ("baseline", OutputKind::State, "", None, None, "What is usual: day (the last 24 hours) or hour_of_day (this time on 7 to 14 days)"),
-    ("baseline_age", OutputKind::Time, "min", Some(0.0), None, "Minutes of history behind the baseline"),
-];
+leadline_plugin::outputs! {
+    /// What one book is answered with.
+    pub struct Outputs {
+        /// 100 is usual; half the depth at twice the spread and cost is 50
+        liquidity_index: f64, Score, low 0.0, high 200.0;
+        /// normal, warning or alert
+        liquidity_alert: &'static str, State;
+        /// Spread, weaker side's depth in the 2nd and 3rd band, cost of a round trip: value, usual value, weight, or why one is left out
+        components: Json, Other, unit "JSON";
+        /// Change of the index over an hour (Theil-Sen)
+        trend: Option<f64>, Ratio, unit "%/h", low -100.0;
+        /// Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)
+        trend_p: Option<f64>, Ratio, low 0.0, high 1.0;
+        /// What is usual: day (the last 24 hours) or hour_of_day (this time on 7 to 14 days)
+        baseline: &'static str, State;
+        /// Minutes of history behind the baseline
+        baseline_age: i64, Time, unit "min", low 0.0;
+    }
+}
 
 /// The plugin.
+pub type LiquidityPlugin = Analyzed<LiquidityAnalysis>;
+
+/// The analysis, and what its readings are written with.
 #[derive(Debug)]
-pub struct LiquidityPlugin {
-    instrument: String,
+pub struct LiquidityAnalysis {
     kind: Kind,
-    settings: Settings,
-    depth: Depth,
-    analysis: Liquidity,
-    /// The fields of a second, until the next one.
-    made: Option<(u64, Vec<Field>)>,
+    liquidity: Liquidity,
+    /// The components of a second as JSON, until the next one.
+    components: Option<(u64, String)>,
 }
 
-#[derive(Serialize)]
-struct Saving<'a> {
-    instrument: &'a str,
-    settings: &'a Settings,
-    analysis: &'a Liquidity,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    instrument: String,
-    settings: Settings,
-    analysis: Liquidity,
-}
-
-impl Plugin for LiquidityPlugin {
-    fn describe() -> Descriptor {
-        Descriptor {
-            name: "liquidity".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Spread, depth and cost of a round trip against the last 24 hours, as one index and its trend".to_owned(),
-            lane: Lane::Buffered,
-            outputs: OUTPUTS.iter().map(fields::output).collect(),
-            parameters: Settings::schema(),
-        }
+impl LiquidityAnalysis {
+    fn outputs(&mut self) -> Option<Outputs> {
+        let report = self.liquidity.report()?;
+        let ticks = self.liquidity.ticks;
+        let components = match &self.components {
+            Some((made, text)) if *made == ticks => text.clone(),
+            _ => self.components.insert((ticks, components(&report))).1.clone(),
+        };
+        Some(Outputs {
+            liquidity_index: report.index,
+            liquidity_alert: report.state.word(),
+            components: Json(components),
+            trend: report.trend.map(|trend| trend.percent_an_hour),
+            trend_p: report.trend.map(|trend| trend.p),
+            baseline: if report.source == Source::Day { "day" } else { "hour_of_day" },
+            baseline_age: report.age_minutes as i64,
+        })
     }
+}
 
-    fn open(instrument: Instrument, parameters: &str) -> Result<Self, String> {
-        depth::check_instrument(&instrument)?;
-        let settings = Settings::parse(parameters)?;
+impl Analysis for LiquidityAnalysis {
+    const SUMMARY: &'static str = "Spread, depth and cost of a round trip against the last 24 hours, as one index and its trend";
+    const LANE: Lane = Lane::Buffered;
+    type Parameters = Settings;
+    type Outputs = Outputs;
+    type State = Liquidity;
+
+    fn open(instrument: &Instrument, settings: &Settings) -> Result<Self, String> {
         if settings.weight_spread + settings.weight_cost <= 0.0 {
             return Err(
                 "parameters: weight_spread and weight_cost are both 0; hint: one must be above, since depths may have to be left out"
                     .to_owned(),
             );
         }
-        let (depth, analysis) = (Depth::new(&instrument), Liquidity::new(&settings));
-        Ok(Self { instrument: instrument.id, kind: instrument.kind, settings, depth, analysis, made: None })
+        Ok(Self { kind: instrument.kind, liquidity: Liquidity::new(settings), components: None })
     }
 
-    fn analyze(&mut self, book: &Snapshot) -> Result<Reading, String> {
-        let restarted = book.continuity == Continuity::Restarted;
-        if let Err(outcome) = self.depth.read(book, self.settings.accept_unverified) {
-            if restarted {
-                self.analysis.restart();
-            }
-            return Ok(Reading { outcome, fields: no_fields(), notices: Vec::new() });
-        }
-        let notices = self.analysis.push(&self.depth, book, self.kind, restarted, &self.settings);
+    fn analyze(&mut self, book: &Book<'_>, settings: &Settings) -> Answer<Outputs> {
+        let notices = self.liquidity.push(book.depth, book.snapshot, self.kind, book.restarted, settings);
         let minutes = |minutes: usize| minutes as u64 * 60_000;
-        let outcome = match self.analysis.evidence() {
-            Evidence::Complete => Outcome::Ok,
-            Evidence::Provisional(missing) => {
-                fields::provisional("baseline", format!("the baseline wants {missing} of {COMPLETE} minutes more"), Some(minutes(missing)))
+        let answer = match (self.liquidity.evidence(), self.outputs()) {
+            (Evidence::Complete, Some(outputs)) => Answer::ok(outputs),
+            (Evidence::Provisional(missing), Some(outputs)) => {
+                let detail = format!("the baseline wants {missing} of {COMPLETE} minutes more");
+                Answer::provisional("baseline", detail, Some(minutes(missing)), outputs)
             }
-            Evidence::NoMinute(missing) => fields::warming(
+            (Evidence::NoMinute(missing), _) => Answer::warming(
                 "minute",
                 format!("the last minute wants {missing} more samples of a second each, after a gap or with a band cut"),
                 Some(missing as u64 * 1000),
             ),
-            Evidence::NoBaseline(missing) => fields::warming(
-                "baseline",
-                format!("a first baseline wants {missing} of {PROVISIONAL} minutes more"),
-                Some(minutes(missing)),
-            ),
-            Evidence::NoBands(missing) => fields::warming(
+            (Evidence::NoBands(missing), _) => Answer::warming(
                 "bands",
                 format!("the bands want {missing} more samples of a second each, a first baseline {PROVISIONAL} minutes after that"),
                 Some(missing as u64 * 1000 + minutes(PROVISIONAL)),
             ),
-        };
-        let fields = match &self.made {
-            Some((ticks, fields)) if *ticks == self.analysis.ticks => fields.clone(),
-            _ => {
-                let fields = self.analysis.report().as_ref().map_or_else(no_fields, fields_of);
-                self.made = Some((self.analysis.ticks, fields.clone()));
-                fields
+            (evidence, _) => {
+                let missing = if let Evidence::NoBaseline(missing) = evidence { missing } else { 1 };
+                let detail = format!("a first baseline wants {missing} of {PROVISIONAL} minutes more");
+                Answer::warming("baseline", detail, Some(minutes(missing)))
             }
         };
-        Ok(Reading { outcome, fields, notices })
+        answer.with_notices(notices)
     }
 
-    fn save(&self) -> Result<Vec<u8>, String> {
-        saved::write(FORMAT, &Saving { instrument: &self.instrument, settings: &self.settings, analysis: &self.analysis })
+    fn restarted(&mut self) {
+        self.liquidity.restart();
     }
 
-    fn restore(&mut self, from_version: &str, _from_parameters: &str, state: &[u8]) -> Result<(), String> {
-        let saved: Saved = saved::read(FORMAT, state).map_err(|error| format!("saved by version {from_version}: {error}"))?;
-        if saved.instrument != self.instrument {
-            return Err(format!("the state is of {}, not of {}", saved.instrument, self.instrument));
-        }
-        if saved.settings != self.settings {
+    fn save(&self) -> Option<&Liquidity> {
+        Some(&self.liquidity)
+    }
+
+    fn restore(&mut self, state: Liquidity, from: &Settings, settings: &Settings) -> Result<(), String> {
+        if from != settings {
             return Err("the state was made with other parameters, and its baseline would mean something else with these".to_owned());
         }
-        if !saved.analysis.fits(&self.settings) {
-            return Err(format!("saved by version {from_version}: the state contradicts itself"));
+        if !state.fits(settings) {
+            return Err("the state contradicts itself".to_owned());
         }
-        self.analysis = saved.analysis;
-        self.made = None;
+        (self.liquidity, self.components) = (state, None);
         Ok(())
     }
-}
-
-fn fields_of(report: &Report) -> Vec<Field> {
-    vec![
-        fields::number(OUTPUTS[0].0, report.index),
-        fields::text(OUTPUTS[1].0, report.state.word()),
-        fields::json(OUTPUTS[2].0, components(report)),
-        fields::maybe(OUTPUTS[3].0, report.trend.map(|trend| trend.percent_an_hour)),
-        fields::maybe(OUTPUTS[4].0, report.trend.map(|trend| trend.p)),
-        fields::text(OUTPUTS[5].0, if report.source == Source::Day { "day" } else { "hour_of_day" }),
-        fields::integer(OUTPUTS[6].0, report.age_minutes as i64),
-    ]
 }
 
 /// The components as JSON.
@@ -213,9 +171,4 @@ fn components(report: &Report) -> String {
     out
 }
 
-/// Every output, with nothing to say.
-fn no_fields() -> Vec<Field> {
-    OUTPUTS.iter().map(|output| fields::none(output.0)).collect()
-}
-
-leadline_plugin::export!(LiquidityPlugin);
+leadline_plugin::plugin!(LiquidityAnalysis);

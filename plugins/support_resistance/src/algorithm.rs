@@ -17,6 +17,8 @@ parameters! {
         window_bps: f64 = 200.0, unit "bps", range 10.0 to 1000.0;
         /// A candidate's density exceeds the background at least this many times.
         least_excess: f64 = 1.0, unit "times the background", range 0.1 to 100.0;
+        /// A level is given a place when its density exceeds the background this many times, and keeps it down to half as much.
+        place_excess: f64 = 3.0, unit "times the background", range 0.1 to 100.0;
         /// Excess at which that part of the strength is one half.
         half_excess: f64 = 4.0, unit "times the background", range 0.1 to 100.0;
         /// Distance over which strength halves; at least four spreads are used.
@@ -41,7 +43,9 @@ pub const FEWEST_LEVELS: usize = 10;
 /// A level that ended is shown for this long.
 const ENDED_SHOWN_MS: u64 = 60_000;
 /// And no more than this many a side.
-const ENDED_SHOWN: usize = 5;
+const ENDED_SHOWN: usize = 8;
+/// A level that went while price stood before it: whether price trades through it is seen within this time.
+const UNDECIDED_MS: u64 = 10_000;
 /// After a restart with a longer break, nothing vouches that a level stood in between.
 const LONGEST_BREAK_MS: u64 = 60_000;
 
@@ -54,7 +58,7 @@ pub enum Direction {
     Resistance,
 }
 
-/// A level that held a place and is gone.
+/// A level that held a place, or stood out enough for one, and is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
 pub struct Ended {
@@ -75,8 +79,10 @@ pub struct Ended {
 pub struct SideLevels {
     /// Candidates of the newest book.
     pub tracker: Tracker,
-    /// Levels that held a place and went, newest last.
+    /// Levels that stood out and went, newest last.
     pub ended: Vec<Ended>,
+    /// Those that went while price stood before them, with their price, notional, age and when: consumed if price goes on through them.
+    undecided: Vec<Ended>,
     /// Whether the newest book had levels enough on this side.
     pub judged: bool,
     density: Density,
@@ -101,8 +107,16 @@ pub struct SupportResistance {
 #[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
 pub struct Saved {
     last_ms: Option<u64>,
-    support: (Vec<Tracked>, Vec<Ended>),
-    resistance: (Vec<Tracked>, Vec<Ended>),
+    support: SavedSide,
+    resistance: SavedSide,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+struct SavedSide {
+    tracked: Vec<Tracked>,
+    ended: Vec<Ended>,
+    undecided: Vec<Ended>,
 }
 
 impl SupportResistance {
@@ -145,6 +159,7 @@ impl SupportResistance {
             if broken {
                 side.tracker.forget(now_ms);
                 side.ended.clear();
+                side.undecided.clear();
             }
             side.judged = levels >= FEWEST_LEVELS;
             if side.judged {
@@ -159,7 +174,11 @@ impl SupportResistance {
     /// The state for [`SupportResistance::restore`].
     #[must_use]
     pub fn save(&self) -> Saved {
-        let side = |side: &SideLevels| (side.tracker.tracked.clone(), side.ended.clone());
+        let side = |side: &SideLevels| SavedSide {
+            tracked: side.tracker.tracked.clone(),
+            ended: side.ended.clone(),
+            undecided: side.undecided.clone(),
+        };
         Saved { last_ms: self.last_ms, support: side(&self.support), resistance: side(&self.resistance) }
     }
 
@@ -168,15 +187,23 @@ impl SupportResistance {
     /// # Errors
     /// A sentence, when the state is not one that this code could have written.
     pub fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        for (side, (tracked, ended)) in [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)] {
+        for (side, SavedSide { tracked, ended, undecided }) in
+            [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)]
+        {
             let places = |place| tracked.iter().filter(|level: &&Tracked| level.place == Some(place)).count() <= 1;
-            let sound =
-                tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN;
-            if !sound || ended.iter().any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite())) {
+            let few = tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN && undecided.len() <= ENDED_SHOWN;
+            let sound = tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && few;
+            if !sound
+                || ended
+                    .iter()
+                    .chain(&undecided)
+                    .any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite()))
+            {
                 return Err("the saved levels contradict themselves".to_owned());
             }
             side.tracker.tracked = tracked;
             side.ended = ended;
+            side.undecided = undecided;
         }
         self.last_ms = saved.last_ms;
         Ok(())
@@ -207,37 +234,75 @@ impl SideLevels {
             let near = math::exp2(-level.distance_bps / distance_half_life);
             let stood = 1.0 - 0.5 * math::exp2(-level.age_s(now_ms) / parameters.age_half_life);
             level.strength = 100.0 * stands_out * near * stood;
+            level.stood_out |= level.excess >= parameters.place_excess;
         }
         let dwell_ms = (parameters.dwell * 1000.0) as u64;
-        assign(&mut self.tracker.tracked, now_ms, Incumbency { advantage: parameters.advantage, dwell_ms });
+        assign(
+            &mut self.tracker.tracked,
+            now_ms,
+            Incumbency { advantage: parameters.advantage, dwell_ms, least_excess: parameters.place_excess },
+        );
 
         self.ended.retain(|ended| now_ms.saturating_sub(ended.time_ms) <= ENDED_SHOWN_MS);
-        for level in self.tracker.gone.iter().filter(|level| level.place.is_some()) {
-            if let Some(state) = fate(level, direction, depth, best, bandwidth, mid) {
-                if self.ended.len() == ENDED_SHOWN {
-                    self.ended.remove(0);
-                }
-                let age_s = level.age_s(now_ms);
-                self.ended.push(Ended { price: level.price, notional: level.notional, age_s, time_ms: now_ms, state });
+        let Self { tracker, ended, undecided, .. } = self;
+        undecided.retain(|level| {
+            let in_time = now_ms.saturating_sub(level.time_ms) <= UNDECIDED_MS;
+            let back = tracker.tracked.iter().any(|other| (other.price - level.price).abs() <= bandwidth * mid * 1e-4);
+            let through = is_through(level.price, direction, best);
+            if in_time && through && !back {
+                remember(ended, Ended { time_ms: now_ms, state: State::Consumed, ..level.clone() });
+            }
+            in_time && !through && !back
+        });
+        for level in tracker.gone.iter().filter(|level| level.place.is_some() || level.stood_out) {
+            let gone = |state| Ended { price: level.price, notional: level.notional, age_s: level.age_s(now_ms), time_ms: now_ms, state };
+            match fate(level, direction, depth, best, bandwidth, mid) {
+                Fate::Told(state) => remember(ended, gone(state)),
+                Fate::Undecided => remember(undecided, gone(State::Consumed)),
+                Fate::Unknown => {}
             }
         }
     }
 }
 
-/// What became of a level that is no candidate any more; none when the book doesn't tell: its price left the window, it was merely outgrown by
-/// what is around it, or it went while price stood before it.
-fn fate(level: &Tracked, direction: Direction, depth: &DepthSide, best: f64, bandwidth: f64, mid: f64) -> Option<State> {
-    let through = match direction {
-        Direction::Support => best < level.price,
-        Direction::Resistance => best > level.price,
-    };
-    if through {
-        return Some(State::Consumed);
+/// Appends a level; the oldest makes room.
+fn remember(list: &mut Vec<Ended>, level: Ended) {
+    if list.len() == ENDED_SHOWN {
+        list.remove(0);
+    }
+    list.push(level);
+}
+
+fn is_through(price: f64, direction: Direction, best: f64) -> bool {
+    match direction {
+        Direction::Support => best < price,
+        Direction::Resistance => best > price,
+    }
+}
+
+enum Fate {
+    Told(State),
+    /// It went while price stood before it: traded or withdrawn, the next seconds tell.
+    Undecided,
+    /// The book doesn't tell: its price left the window, or it was merely outgrown by what is around it.
+    Unknown,
+}
+
+/// What became of a level that is no candidate any more.
+fn fate(level: &Tracked, direction: Direction, depth: &DepthSide, best: f64, bandwidth: f64, mid: f64) -> Fate {
+    if is_through(level.price, direction, best) {
+        return Fate::Told(State::Consumed);
     }
     let distance = (level.price - mid).abs() * (1e4 / mid);
-    if distance <= 2.0 * bandwidth || distance > depth.coverage_bps() {
-        return None;
+    if distance > depth.coverage_bps() {
+        return Fate::Unknown;
     }
     let left = depth.notional_within(distance + bandwidth) - depth.notional_within(distance - bandwidth);
-    (left < 0.5 * level.notional).then_some(State::Pulled)
+    if left >= 0.5 * level.notional_high() {
+        Fate::Unknown
+    } else if distance <= 2.0 * bandwidth {
+        Fate::Undecided
+    } else {
+        Fate::Told(State::Pulled)
+    }
 }

@@ -34,7 +34,7 @@ pub struct SupportResistancePlugin {
 }
 
 /// Form of the saved state; another form is refused.
-const STATE_FORM: u32 = 1;
+const STATE_FORM: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]

@@ -12,19 +12,24 @@ pub struct Incumbency {
     pub advantage: f64,
     /// For this long without a break, ms.
     pub dwell_ms: u64,
+    /// Excess that a level needs to be given a place; an incumbent keeps it down to half as much.
+    pub least_excess: f64,
 }
 
-/// Gives the places of one side: a vacant place goes to the strongest at once, a held one to a challenger that has been stronger for long enough.
+/// Gives the places of one side, among levels that stand out enough: a vacant place goes to the strongest at once, a held one to a challenger that has been stronger for long enough.
 /// The holder of a place below is a challenger like any other; when it moves up, its place falls vacant.
 pub fn assign(tracked: &mut [Tracked], now_ms: u64, rule: Incumbency) {
+    for level in tracked.iter_mut().filter(|level| level.excess < 0.5 * rule.least_excess) {
+        level.place = None;
+    }
     for place in 0..PLACES {
-        let below = |level: &Tracked| level.place.is_none_or(|held| held > place);
+        let below = |level: &Tracked| level.excess >= rule.least_excess && level.place.is_none_or(|held| held > place);
         let taker = match tracked.iter().position(|level| level.place == Some(place)) {
             None => strongest(tracked, below),
             Some(holder) => {
                 let needed = rule.advantage * tracked[holder].strength;
                 for level in tracked.iter_mut() {
-                    let stronger = level.place.is_none_or(|held| held > place) && level.strength >= needed;
+                    let stronger = below(level) && level.strength >= needed;
                     level.stronger_since[place] = if stronger { level.stronger_since[place].or(Some(now_ms)) } else { None };
                 }
                 let due = |level: &Tracked| {
@@ -60,10 +65,10 @@ fn strongest(tracked: &[Tracked], qualifies: impl Fn(&Tracked) -> bool) -> Optio
 mod tests {
     use super::*;
 
-    const RULE: Incumbency = Incumbency { advantage: 1.25, dwell_ms: 2_000 };
+    const RULE: Incumbency = Incumbency { advantage: 1.25, dwell_ms: 2_000, least_excess: 3.0 };
 
     fn levels(strengths: &[f64]) -> Vec<Tracked> {
-        strengths.iter().map(|&strength| Tracked { strength, ..Tracked::default() }).collect()
+        strengths.iter().map(|&strength| Tracked { strength, excess: 5.0, ..Tracked::default() }).collect()
     }
 
     fn places(levels: &[Tracked]) -> Vec<Option<usize>> {
@@ -117,5 +122,19 @@ mod tests {
         side.remove(0);
         assign(&mut side, 100, RULE);
         assert_eq!(places(&side), [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn only_what_stands_out_gets_a_place_and_an_incumbent_keeps_it_down_to_half() {
+        let mut side = levels(&[40.0, 30.0]);
+        side[0].excess = 2.9;
+        assign(&mut side, 0, RULE);
+        assert_eq!(places(&side), [None, Some(0)]);
+        side[1].excess = 1.6;
+        assign(&mut side, 100, RULE);
+        assert_eq!(places(&side), [None, Some(0)]);
+        side[1].excess = 1.4;
+        assign(&mut side, 200, RULE);
+        assert_eq!(places(&side), [None, None]);
     }
 }

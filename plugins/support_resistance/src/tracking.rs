@@ -27,6 +27,8 @@ pub struct Tracked {
     pub strength: f64,
     /// 0: level 1 of its side; 1: level 2.
     pub place: Option<usize>,
+    /// Whether it has ever stood out enough for a place.
+    pub stood_out: bool,
     /// Since when it has been strong enough to take each place, ms.
     pub stronger_since: [Option<u64>; PLACES],
     /// Highest notional a second over the last minute, only those that no later one reaches: the first is the minute's high. At most 61.
@@ -73,11 +75,16 @@ impl Tracked {
         now_ms.saturating_sub(self.born_ms) as f64 / 1000.0
     }
 
+    /// The highest notional of the last minute.
+    #[must_use]
+    pub fn notional_high(&self) -> f64 {
+        self.highs.front().map_or(self.notional, |high| high.1)
+    }
+
     /// What it is doing, while it is there.
     #[must_use]
     pub fn state(&self, now_ms: u64, held_after_s: f64) -> State {
-        let high = self.highs.front().map_or(self.notional, |high| high.1);
-        if self.notional < 0.5 * high {
+        if self.notional < 0.5 * self.notional_high() {
             State::Weakening
         } else if self.age_s(now_ms) < held_after_s {
             State::Forming

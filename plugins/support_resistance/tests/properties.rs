@@ -170,6 +170,24 @@ fn a_wall_forms_is_held_and_is_pulled_or_consumed() {
     assert_eq!(list(&later)["support_ended"], serde_json::json!([]), "shown for a minute");
 }
 
+/// A wall that is traded away stops to stand out before price is through it.
+#[test]
+fn a_wall_that_is_eaten_up_while_price_stands_before_it_is_consumed_when_price_goes_on() {
+    let instrument = instrument(1.0);
+    let mut harness = Harness::<P>::open(&instrument, "").unwrap();
+    let mut at = |second: u64, mid, wall| harness.run([&walled(second * 1000, mid, wall)]).unwrap().remove(0);
+    at(0, 29_952, Some(29_950));
+    at(20, 29_951, Some(29_950));
+    let eaten = at(21, 29_951, None);
+    assert_eq!(list(&eaten)["support_ended"], serde_json::json!([]), "price may turn yet");
+    let through = at(24, 29_945, None);
+    assert_eq!(list(&through)["support_ended"][0]["state"], "consumed");
+    at(40, 29_946, Some(29_943));
+    at(60, 29_944, Some(29_943));
+    at(61, 29_944, None);
+    assert_eq!(list(&at(80, 29_940, None))["support_ended"].as_array().unwrap().len(), 1, "20 s later it is another move");
+}
+
 #[test]
 fn a_restart_keeps_levels_while_time_goes_on_and_drops_ages_when_it_went_back() {
     let instrument = instrument(1.0);
@@ -200,7 +218,7 @@ fn restore_refuses_what_it_cannot_have_saved() {
         String::new(),
         "{}".to_owned(),
         text[..text.len() / 2].to_owned(),
-        text.replace("\"form\":1", "\"form\":2"),
+        text.replace("\"form\":2", "\"form\":1"),
         text.replace("SYN", "ABC"),
         text.replace("\"place\":1", "\"place\":0"),
     ] {

@@ -177,6 +177,23 @@ impl Recorder {
         }
     }
 
+    /// As [`Recorder::frame`], but waits while too many frames wait: for frames that come faster than any exchange sends them, as out of a
+    /// parcel.
+    pub fn frame_in_time(&self, bytes: &[u8], received_unix_us: u64) {
+        const WAIT: std::time::Duration = std::time::Duration::from_millis(1);
+        // Half of the queue stays free, so that one frame always finds room.
+        while self.shared.waiting_bytes.load(Ordering::Relaxed) > self.queue_bytes / 2 {
+            self.wake();
+            std::thread::sleep(WAIT);
+        }
+        let Some(frames) = &self.frames else { return };
+        self.shared.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        if frames.send(Taken { bytes: bytes.into(), received_us: received_unix_us }).is_err() {
+            self.shared.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+            self.shared.slow.count(received_unix_us);
+        }
+    }
+
     fn wake(&self) {
         if let Some(thread) = &self.thread {
             thread.thread().unpark();

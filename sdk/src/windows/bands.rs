@@ -43,6 +43,12 @@ impl Bands {
         Self { bids: reach(bid_coverage), asks: reach(ask_coverage), spread_bps }
     }
 
+    /// Reach of the widest band of a side, bps: 0 is bids, anything else asks.
+    #[must_use]
+    pub fn widest(&self, side: usize) -> f64 {
+        if side == 0 { self.bids[BANDS - 1] } else { self.asks[BANDS - 1] }
+    }
+
     /// Depth in each band of one book, bids first, narrow to wide. `feed_levels`: how many levels a side the feed carries.
     #[must_use]
     pub fn depths(&self, depth: &Depth, feed_levels: usize) -> [BandDepth; 2 * BANDS] {

@@ -83,6 +83,12 @@ impl<T> SecondGrid<T> {
         self.held = Some((time_ms, value));
     }
 
+    /// As [`SecondGrid::hold`], with what was held before in hand, so that its buffers can be used again.
+    pub fn renew(&mut self, time_ms: u64, make: impl FnOnce(Option<T>) -> T) {
+        let before = self.held.take().map(|(_, value)| value);
+        self.held = Some((time_ms, make(before)));
+    }
+
     /// A book that can't be judged said `restarted`: the next sample is no step either.
     pub fn restart(&mut self) {
         self.broken = true;

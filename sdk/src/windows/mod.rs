@@ -7,6 +7,7 @@
 //! - [`bands`]: the three depth bands a side, fixed from the median spread and the side's coverage.
 //! - [`median`]: medians, quantiles and absolute deviations; a rolling median that keeps its window in order.
 //! - [`lag`]: lag-1 autocorrelation of a window, and the innovations that are left without it.
+//! - [`ewma`]: exponentially weighted mean and deviation, by half-life.
 //! - [`cusum`]: the one-sided cumulative sum that finds a shift.
 //! - [`trend`]: Theil-Sen slope.
 //! - [`evidence`]: Mann-Kendall test with the Hamed-Rao correction for autocorrelation.
@@ -18,6 +19,7 @@
 pub mod bands;
 pub mod cusum;
 pub mod evidence;
+pub mod ewma;
 pub mod grid;
 pub mod lag;
 pub mod median;
@@ -27,6 +29,7 @@ pub mod trend;
 
 pub use bands::{BandGauge, Bands};
 pub use cusum::Cusum;
+pub use ewma::Ewma;
 pub use grid::{SecondGrid, Tick};
 pub use median::RollingMedian;
 pub use ring::Ring;

@@ -8,40 +8,40 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A stream of random draws.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice {
+pub struct Dice {
     rng: ChaCha8Rng,
 }
 
 impl Dice {
     /// A stream that depends on the seed and on what it is for (`name`), so that one pair's draws don't shift another's.
-    pub(crate) fn new(seed: u64, name: &str) -> Self {
+    pub fn new(seed: u64, name: &str) -> Self {
         // FNV-1a: spreads the name over 64 bits; ChaCha does the rest.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         Self { rng: ChaCha8Rng::seed_from_u64(seed ^ hash) }
     }
 
     /// Uniform in `[0, 1)`.
-    pub(crate) fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
     /// True with this probability.
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// Uniform in `[low, high)`; `low` if the range is empty.
-    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + (self.unit() * (high - low).max(1) as f64) as i64
     }
 
     /// Exponential with this mean.
-    pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
+    pub fn exponential(&mut self, mean: f64) -> f64 {
         -mean * libm::log(1.0 - self.unit())
     }
 
     /// Standard normal, by Marsaglia's polar method (Marsaglia and Bray, 1964).
-    pub(crate) fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         loop {
             let (u, v) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
             let s = u * u + v * v;
@@ -52,14 +52,14 @@ impl Dice {
     }
 
     /// Lognormal with this median and this standard deviation of the logarithm.
-    pub(crate) fn lognormal(&mut self, median: f64, sigma: f64) -> f64 {
+    pub fn lognormal(&mut self, median: f64, sigma: f64) -> f64 {
         median * libm::exp(sigma * self.normal())
     }
 }
 
 /// A mean-reverting value around zero (an Ornstein-Uhlenbeck process, sampled exactly).
 #[derive(Debug, Clone)]
-pub(crate) struct MeanReverting {
+pub struct MeanReverting {
     value: f64,
     /// Standard deviation in the long run.
     spread: f64,
@@ -69,19 +69,19 @@ pub(crate) struct MeanReverting {
 
 impl MeanReverting {
     /// Starts at its mean.
-    pub(crate) fn new(spread: f64, memory_s: f64) -> Self {
+    pub fn new(spread: f64, memory_s: f64) -> Self {
         Self { value: 0.0, spread, memory_s }
     }
 
     /// Moves on by `seconds` and returns the new value.
-    pub(crate) fn advance(&mut self, seconds: f64, dice: &mut Dice) -> f64 {
+    pub fn advance(&mut self, seconds: f64, dice: &mut Dice) -> f64 {
         let keep = libm::exp(-seconds / self.memory_s);
         self.value = self.value * keep + self.spread * (1.0 - keep * keep).max(0.0).sqrt() * dice.normal();
         self.value
     }
 
     /// The value as it is.
-    pub(crate) fn value(&self) -> f64 {
+    pub fn value(&self) -> f64 {
         self.value
     }
 }

@@ -25,7 +25,7 @@ mod walls;
 
 pub(crate) use beat::Rhythm;
 pub use beat::{Beat, Due, Shape};
-pub(crate) use dice::Dice;
+pub use dice::{Dice, MeanReverting};
 pub use pair::Pair;
 pub(crate) use profile::{Contract, Profile, SPOT, SWAPS};
 pub use side::WINDOW;

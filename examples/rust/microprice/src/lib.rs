@@ -1,66 +1,54 @@
 //! Microprice and queue imbalance: which way the best level leans. The same as `examples/python/microprice`, number for number.
 
-use leadline_plugin::{Depth, Descriptor, Instrument, Lane, Outcome, OutputKind, Plugin, Reading, Snapshot, depth, fields};
+use leadline_plugin::{Analysis, Answer, Book, Instrument, Lane, NoParameters};
 
-const OUTPUTS: [fields::Declared; 3] = [
-    ("price", OutputKind::Other, "quote", Some(0.0), None, "Best bid and ask, each weighted by the other side's size"),
-    ("offset_bps", OutputKind::Bps, "bps", None, None, "Microprice minus mid, over mid"),
-    ("imbalance", OutputKind::Score, "", Some(-1.0), Some(1.0), "Bid size minus ask size, over both; best level"),
-];
+leadline_plugin::outputs! {
+    /// What one book gives.
+    pub struct Outputs {
+        /// Best bid and ask, each weighted by the other side's size
+        price: f64, Other, unit "quote", low 0.0;
+        /// Microprice minus mid, over mid
+        offset_bps: f64, Bps, unit "bps";
+        /// Bid size minus ask size, over both; best level
+        imbalance: f64, Score, low -1.0, high 1.0;
+    }
+}
 
 /// One pair's analysis.
-pub struct Microprice {
-    depth: Depth,
-}
+pub struct Microprice;
 
-impl Plugin for Microprice {
-    fn describe() -> Descriptor {
-        Descriptor {
-            name: "microprice".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Mid weighted by the sizes at the best level, and their imbalance".to_owned(),
-            lane: Lane::Memory,
-            outputs: OUTPUTS.iter().map(fields::output).collect(),
-            parameters: "{}".to_owned(),
-        }
+impl Analysis for Microprice {
+    const SUMMARY: &'static str = "Mid weighted by the sizes at the best level, and their imbalance";
+    const LANE: Lane = Lane::Memory;
+    type Parameters = NoParameters;
+    type Outputs = Outputs;
+    type State = ();
+
+    fn open(_: &Instrument, _: &NoParameters) -> Result<Self, String> {
+        Ok(Self)
     }
 
-    fn open(instrument: Instrument, _parameters: &str) -> Result<Self, String> {
-        depth::check_instrument(&instrument)?;
-        Ok(Self { depth: Depth::new(&instrument) })
-    }
-
-    fn analyze(&mut self, book: &Snapshot) -> Result<Reading, String> {
-        if let Err(outcome) = self.depth.read(book, false) {
-            return Ok(Reading { outcome, fields: Vec::new(), notices: Vec::new() });
-        }
-        let (bid, ask) = (book.bids.prices[0], book.asks.prices[0]);
-        let (bid_size, ask_size) = (book.bids.sizes[0], book.asks.sizes[0]);
-        let both = bid_size + ask_size;
-        let mid = 0.5 * bid + 0.5 * ask;
-        let price = bid * (ask_size / both) + ask * (bid_size / both);
-        let fields = vec![
-            fields::number("price", price),
-            fields::number("offset_bps", (price - mid) * (1e4 / mid)),
-            fields::number("imbalance", (bid_size - ask_size) / both),
-        ];
-        Ok(Reading { outcome: Outcome::Ok, fields, notices: Vec::new() })
+    fn analyze(&mut self, book: &Book<'_>, _: &NoParameters) -> Answer<Outputs> {
+        let (bids, asks, mid) = (&book.snapshot.bids, &book.snapshot.asks, book.depth.mid);
+        let both = bids.sizes[0] + asks.sizes[0];
+        let price = bids.prices[0] * (asks.sizes[0] / both) + asks.prices[0] * (bids.sizes[0] / both);
+        Answer::ok(Outputs { price, offset_bps: (price - mid) * (1e4 / mid), imbalance: (bids.sizes[0] - asks.sizes[0]) / both })
     }
 }
 
-leadline_plugin::export!(Microprice);
+leadline_plugin::plugin!(Microprice);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::*;
-    use leadline_plugin::{Side, Value, harness, synthetic};
+    use leadline_plugin::{Analyzed, Outcome, Side, Snapshot, Value, harness, synthetic};
 
     fn reading(bid_size: f64, ask_size: f64) -> [Value; 3] {
         let side = |price, size| Side { prices: vec![price], sizes: vec![size], orders: vec![1] };
         let good = synthetic::Market::new(1, synthetic::Settings::default()).frame();
         let book = Snapshot { bids: side(99.0, bid_size), asks: side(101.0, ask_size), ..good };
-        let readings = harness::readings::<Microprice>(&synthetic::instrument(0.1), "{}", &[book]).unwrap();
+        let readings = harness::readings::<Analyzed<Microprice>>(&synthetic::instrument(0.1), "{}", &[book]).unwrap();
         ["price", "offset_bps", "imbalance"].map(|name| harness::field(&readings[0], name).unwrap().clone())
     }
 
@@ -74,8 +62,9 @@ mod tests {
     fn a_book_that_cannot_be_judged_is_unknown() {
         let good = synthetic::Market::new(1, synthetic::Settings::default()).frame();
         for (how, bad) in harness::invalid_books(&good) {
-            let readings = harness::readings::<Microprice>(&synthetic::instrument(0.1), "{}", &[bad]).unwrap();
-            assert!(matches!(readings[0].outcome, Outcome::Unknown(_)) && readings[0].fields.is_empty(), "{how}");
+            let readings = harness::readings::<Analyzed<Microprice>>(&synthetic::instrument(0.1), "{}", &[bad]).unwrap();
+            let empty = readings[0].fields.iter().all(|field| field.value == Value::None);
+            assert!(matches!(readings[0].outcome, Outcome::Unknown(_)) && empty, "{how}");
         }
     }
 }

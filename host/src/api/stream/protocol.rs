@@ -130,7 +130,7 @@ pub fn topic(name: &str) -> Result<Topic, Message> {
         let shown: String = name.chars().take(60).collect();
         let (message, hint) = match why {
             NoTopic::Unknown => {
-                (format!("there is no topic `{shown}`"), "topics are readings:ID, book:ID:LEVELS, feed, plugins, system and state")
+                (format!("there is no topic `{shown}`"), "topics are readings:ID, book:ID:LEVELS, feed, alerts, plugins, system and state")
             }
             NoTopic::Pair => (format!("`{shown}` names no instrument"), "ids look like BTC-USDT"),
             NoTopic::Levels => (format!("`{shown}` has not a number of levels that there is"), "levels a side are 5, 20, 50, 100 or 400"),

@@ -21,6 +21,8 @@ pub enum Topic {
     Book(Arc<str>, u16),
     /// `feed`: how each pair's feed stands.
     Feed,
+    /// `alerts`: the alerts that are on, and what was told lately.
+    Alerts,
     /// `plugins`: how each plugin is doing.
     Plugins,
     /// `system`: the host's figures.
@@ -35,7 +37,7 @@ impl Topic {
     pub fn every(&self) -> Duration {
         Duration::from_millis(match self {
             Self::Readings(_) | Self::Book(..) => 100,
-            Self::Feed | Self::State => 250,
+            Self::Alerts | Self::Feed | Self::State => 250,
             Self::Plugins | Self::System => 1000,
         })
     }
@@ -47,6 +49,7 @@ impl fmt::Display for Topic {
             Self::Readings(pair) => write!(f, "readings:{pair}"),
             Self::Book(pair, levels) => write!(f, "book:{pair}:{levels}"),
             Self::Feed => f.write_str("feed"),
+            Self::Alerts => f.write_str("alerts"),
             Self::Plugins => f.write_str("plugins"),
             Self::System => f.write_str("system"),
             Self::State => f.write_str("state"),
@@ -73,6 +76,7 @@ impl FromStr for Topic {
         match text.split_once(':') {
             None => match text {
                 "feed" => Ok(Self::Feed),
+                "alerts" => Ok(Self::Alerts),
                 "plugins" => Ok(Self::Plugins),
                 "system" => Ok(Self::System),
                 "state" => Ok(Self::State),
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_topic_is_written_as_it_is_read_and_what_is_none_says_why() {
-        for text in ["readings:BTC-USDT", "book:BTC-USDT:400", "feed", "plugins", "system", "state"] {
+        for text in ["readings:BTC-USDT", "book:BTC-USDT:400", "feed", "alerts", "plugins", "system", "state"] {
             assert_eq!(text.parse::<Topic>().map(|topic| topic.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("book:BTC-USDT".parse(), Ok(Topic::Book(Arc::from("BTC-USDT"), 20)));

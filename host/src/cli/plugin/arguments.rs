@@ -10,13 +10,75 @@ use crate::cli::arguments::{path, setting};
 /// The command with its own commands.
 pub(in crate::cli) fn command() -> Command {
     Command::new("plugin")
-        .about("Write plugins: begin one, build, check and measure it")
+        .about("Write plugins, and change those of a running host")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(new())
         .subcommand(build())
         .subcommand(check())
         .subcommand(bench())
+        .subcommand(watch())
+        .subcommands(remote())
+}
+
+/// The commands that ask a running host.
+fn remote() -> Vec<Command> {
+    let name = || Arg::new("name").value_name("PLUGIN").required(true).help("The plugin");
+    let command = |name: &'static str, about: &'static str| at_a_host(Command::new(name).about(about));
+    vec![
+        command("list", "Show a running host's plugins, or one of them")
+            .arg(name().required(false).help("One plugin, with its pairs, kept versions and shadow")),
+        command("install", "Have a component checked, proved on recent books, written and put to work").arg(component()),
+        command("enable", "Put a plugin to work that was switched off").arg(name()),
+        command("disable", "Stop a plugin and clear its fields").arg(name()),
+        command("parameters", "Show a plugin's parameters, or set all of them")
+            .arg(name())
+            .arg(Arg::new("json").value_name("JSON").help("A JSON object: all parameters from now on; what is left out has its default"))
+            .arg(Arg::new("pair").long("pair").value_name("PAIR").help("One pair's own")),
+        command("shadow", "Run a candidate beside a plugin, or show how the one that runs compares")
+            .arg(name())
+            .arg(component().required(false).help("The candidate; none: the component at work, with --parameters"))
+            .arg(Arg::new("parameters").long("parameters").value_name("JSON").help("The candidate's parameters [default: those at work]"))
+            .arg(
+                Arg::new("tolerance")
+                    .long("tolerance")
+                    .value_name("SHARE")
+                    .value_parser(value_parser!(f64))
+                    .help("Relative difference up to which numbers count as alike [default: 1e-9]"),
+            )
+            .arg(
+                Arg::new("rule")
+                    .long("rule")
+                    .value_name("RULE")
+                    .help("When it is promoted by itself: \"promote after 10 min if agreement >= 99.5%, no faults, p99 fuel <= 2000000\""),
+            ),
+        command("promote", "Let the candidate take over, with what it has gathered").arg(name()),
+        command("drop", "Let the candidate go").arg(name()),
+        command("rollback", "Go back to an earlier version").arg(name()).arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("DIGEST")
+                .help("The first characters of a kept version's digest [default: the newest before this]"),
+        ),
+        command("logs", "Show a plugin's newest log lines").arg(name()).arg(
+            Arg::new("lines").long("lines").value_name("N").default_value("100").value_parser(value_parser!(usize)).help("So many at most"),
+        ),
+    ]
+}
+
+/// Which host, and who asks.
+pub(super) fn at_a_host(command: Command) -> Command {
+    command
+        .arg(Arg::new("host").long("host").value_name("URL").default_value("http://127.0.0.1:8710").help("The running host's API"))
+        .arg(Arg::new("token").long("token").value_name("TOKEN").help("A token of the role analyst [env: LEADLINE_TOKEN]"))
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .default_value("table")
+                .value_parser(PossibleValuesParser::new(["table", "json"]))
+                .help("table: for a person; json: the API's answer"),
+        )
 }
 
 fn new() -> Command {
@@ -76,7 +138,27 @@ fn bench() -> Command {
             .about("Measure a component: time and fuel of a book, and how far they are from their limits")
             .arg(component())
             .arg(path("replay", "RECORDING", "Measure on the books of a recording instead of generated ones"))
+            .arg(path(
+                "native",
+                "DIR",
+                "Build this folder of a plugin in Rust natively, too, and compare time and answers on the same books",
+            ))
             .arg(count("1000", "Books of each pair, at most")),
+    )
+}
+
+fn watch() -> Command {
+    budget(
+        Command::new("watch")
+            .about("Build, check and install a plugin on each save")
+            .long_about(
+                "Builds, checks and installs a plugin's folder, now and on each save of one of its sources, until Ctrl-C. What doesn't build, or fails a \
+                 check, isn't installed: the host goes on with what it has. Installed is put into the host's folder of plugins in one step; the host follows \
+                 that folder.",
+            )
+            .arg(Arg::new("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help("The plugin's folder [default: this one]"))
+            .arg(Arg::new("once").long("once").action(clap::ArgAction::SetTrue).help("Do it once; exit code 1 when it wasn't installed"))
+            .arg(setting("PLUGIN_DIR")),
     )
 }
 

@@ -1,14 +1,14 @@
 //! `leadline plugin bench`: time and fuel of a book, against their budgets.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::ArgMatches;
 
-use super::books::{self, Wanted};
-use super::trial;
+use super::books::{self, Series, Wanted};
+use super::{native, trial};
 use crate::analysis::{Engine, Plugin};
 use crate::cli::arguments::settings;
 
@@ -62,11 +62,49 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             writeln!(out, "    {}", reading.outcome.status())?;
         }
     }
+    if let Some(project) = matches.get_one::<PathBuf>("native") {
+        clean &= natively(&mut out, project, &plugin, &series)?;
+    }
     writeln!(
         out,
         "×: how often the 99th percentile fits its limit. From 20 on there is room for any book; `leadline plugin check` recommends a limit."
     )?;
     Ok(ExitCode::from(u8::from(!clean)))
+}
+
+/// The table of the component beside native code; whether both said the same.
+fn natively(out: &mut impl Write, project: &Path, plugin: &Arc<Plugin>, series: &[Series]) -> anyhow::Result<bool> {
+    let program = native::build(project)?;
+    let heads = ["µs p50", "p99", "native p50", "p99", "ratio"];
+    writeln!(out, "{:<24} {:>8} {:>8} {:>10} {:>8} {:>7}  answers", "the call alone", heads[0], heads[1], heads[2], heads[3], heads[4])?;
+    let mut same = true;
+    for one in series {
+        let compared = native::compare(&program, plugin, one)?;
+        let us = |sorted: &trial::Sorted, share| sorted.at(share) as f64 / 1000.0;
+        let (component, native) = (&compared.component, &compared.native);
+        let answers = match compared.differs {
+            None => format!("the same bit for bit on {} books", one.books.len()),
+            Some(book) => format!("DIFFER on book {book}"),
+        };
+        same &= compared.differs.is_none();
+        writeln!(
+            out,
+            "{:<24} {:>8.2} {:>8.2} {:>10.2} {:>8.2} {:>7.2}  {answers}",
+            one.instrument.id,
+            us(component, 0.5),
+            us(component, 0.99),
+            us(native, 0.5),
+            us(native, 0.99),
+            compared.ratio
+        )?;
+    }
+    if !same {
+        writeln!(
+            out,
+            "    hint: leadline_plugin::math has exponentials and logarithms with the same bits natively and in WebAssembly; f64's own have not"
+        )?;
+    }
+    Ok(same)
 }
 
 /// How often a value fits its limit.

@@ -10,11 +10,11 @@ use leadline_recording::{Recording, instruments_beside};
 use leadline_simulator::{Generated, Rate, frames};
 
 /// One pair with its books, in order.
-pub(super) struct Series {
+pub(in crate::cli) struct Series {
     /// The pair.
-    pub(super) instrument: Arc<Instrument>,
+    pub(in crate::cli) instrument: Arc<Instrument>,
     /// Its books.
-    pub(super) books: Vec<Book>,
+    pub(in crate::cli) books: Vec<Book>,
 }
 
 /// Pairs of a recording that are tried, and frames of it that are read; a recording may have any number.
@@ -27,9 +27,9 @@ const PER_SECOND: f64 = 2.0;
 
 /// How many books are wanted: of the first pair, and of each further one.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub(super) first: usize,
-    pub(super) further: usize,
+pub(in crate::cli) struct Wanted {
+    pub(in crate::cli) first: usize,
+    pub(in crate::cli) further: usize,
 }
 
 impl Wanted {
@@ -42,7 +42,7 @@ impl Wanted {
 ///
 /// # Errors
 /// The recording can't be read, or holds no book.
-pub(super) fn gather(recording: Option<&Path>, wanted: Wanted) -> anyhow::Result<Vec<Series>> {
+pub(in crate::cli) fn gather(recording: Option<&Path>, wanted: Wanted) -> anyhow::Result<Vec<Series>> {
     match recording {
         Some(file) => recorded(file, wanted),
         None => generated(wanted),

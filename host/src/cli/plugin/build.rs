@@ -21,10 +21,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(out) => out.join(name.with_extension("wasm")),
         None => folder.join(name.with_extension("wasm")),
     };
-    let script = checkout::find()?.join("scripts/build-plugin.sh");
-    // What the compiler says goes to standard error as it comes.
-    let status = Command::new("bash").arg(&script).arg(&folder).arg(&file).status().with_context(|| format!("run {}", script.display()))?;
-    if !status.success() {
+    if !component(&folder, &file)? {
         return Ok(ExitCode::FAILURE);
     }
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
@@ -32,4 +29,14 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let size = std::fs::metadata(&file)?.len() / 1024;
     writeln!(io::stdout(), "{}: {} {}, {size} KB; imports nothing but the host's log", file.display(), plugin.name, plugin.version)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds a folder's component; whether it could be built. What the compiler says goes to standard error as it comes.
+///
+/// # Errors
+/// The script can't be run.
+pub(super) fn component(folder: &Path, file: &Path) -> anyhow::Result<bool> {
+    let script = checkout::find()?.join("scripts/build-plugin.sh");
+    let status = Command::new("bash").arg(&script).arg(folder).arg(file).status().with_context(|| format!("run {}", script.display()))?;
+    Ok(status.success())
 }

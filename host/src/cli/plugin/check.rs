@@ -11,12 +11,15 @@ use leadline_market::Book;
 use serde::Serialize;
 
 use super::books::{self, Expected, Series, Wanted};
+use super::properties::{self, Shown};
 use super::trial::{self, Handed, Script};
 use crate::analysis::{Budget, Engine, Plugin, PluginError, Reading, SHARED_FIELDS};
 use crate::cli::arguments::settings;
 
 /// A recommended fuel limit is so many times what the 99th percentile of calls uses.
 const HEADROOM: u64 = 20;
+/// Size from which a component is compiled once only.
+const LARGE: u64 = 8 << 20;
 /// Books on which limits are searched: each step of the search runs them anew.
 const SEARCH_BOOKS: usize = 20;
 
@@ -42,8 +45,8 @@ struct Line {
 
 /// All of them.
 #[derive(Serialize)]
-struct Report<'a> {
-    file: &'a Path,
+pub(super) struct Report {
+    file: PathBuf,
     plugin: Option<String>,
     version: Option<String>,
     passed: bool,
@@ -54,15 +57,32 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
     let Some(file) = matches.get_one::<PathBuf>("file") else { return Ok(ExitCode::from(2)) };
     let first = usize::try_from(matches.get_one::<u64>("books").copied().unwrap_or(400))?;
-    let wanted = Wanted { first, further: first.div_ceil(10) };
-    let series = books::gather(matches.get_one::<PathBuf>("replay").map(PathBuf::as_path), wanted)?;
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
+    let recording = matches.get_one::<PathBuf>("replay").map(PathBuf::as_path);
+    let report = examine(file, &engine, settings.plugins.budget, recording, first)?;
+    let mut out = io::stdout().lock();
+    if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        report.table(&mut out)?;
+    }
+    Ok(ExitCode::from(u8::from(!report.passed)))
+}
+
+/// Checks a component on the books of a recording, or on generated ones: `first` of the first pair, a tenth of that of the others.
+///
+/// # Errors
+/// The component or the recording can't be read. Whatever is wrong with the plugin stands in the report.
+pub(super) fn examine(file: &Path, engine: &Engine, budget: Budget, recording: Option<&Path>, first: usize) -> anyhow::Result<Report> {
+    let series = books::gather(recording, Wanted { first, further: first.div_ceil(10) })?;
     let mut checks = Checks { lines: Vec::new() };
-    let mut report = Report { file, plugin: None, version: None, passed: false, checks: Vec::new() };
-    match Plugin::load(&engine, file, settings.plugins.budget) {
+    let mut report = Report { file: file.to_owned(), plugin: None, version: None, passed: false, checks: Vec::new() };
+    match Plugin::load(engine, file, budget) {
         Ok(plugin) => {
             (report.plugin, report.version) = (Some(plugin.name.to_string()), Some(plugin.version.to_string()));
-            checks.all(plugin, &series);
+            let other = another_nan(file, budget)?;
+            checks.all(plugin, other.as_ref(), &series);
         }
         // Nothing is known about a file that can't be read.
         Err(error @ (PluginError::Read { .. } | PluginError::Engine(_))) => return Err(error.into()),
@@ -70,35 +90,59 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     }
     report.passed = checks.lines.iter().all(|line| line.verdict != Verdict::Failed);
     report.checks = checks.lines;
-    let mut out = io::stdout().lock();
-    if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        table(&mut out, &report)?;
-    }
-    Ok(ExitCode::from(u8::from(!report.passed)))
+    Ok(report)
 }
 
-fn table(out: &mut impl Write, report: &Report<'_>) -> io::Result<()> {
-    let who = match (&report.plugin, &report.version) {
-        (Some(plugin), Some(version)) => format!(" {plugin} {version}"),
-        _ => String::new(),
-    };
-    writeln!(out, "{}:{who}", report.file.display())?;
-    for line in &report.checks {
-        let verdict = match line.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Hint => "hint",
-            Verdict::Failed => "failed",
-        };
-        writeln!(out, "  {verdict:<7} {:<12} {}", line.check, line.detail)?;
-        if let Some(hint) = &line.hint {
-            writeln!(out, "  {:<20} hint: {hint}", "")?;
-        }
+/// The same component in an engine where every NaN has the same bits; none for one that takes long to compile, such as an interpreter.
+fn another_nan(file: &Path, budget: Budget) -> anyhow::Result<Option<Plugin>> {
+    if std::fs::metadata(file)?.len() > LARGE {
+        return Ok(None);
     }
-    let of = |verdict| report.checks.iter().filter(|line| line.verdict == verdict).count();
-    writeln!(out, "{} ok, {} to look at, {} failed", of(Verdict::Ok), of(Verdict::Hint), of(Verdict::Failed))
+    Ok(Some(Plugin::load(&Engine::with_one_nan()?, file, budget)?))
+}
+
+impl Report {
+    /// Whether no check failed.
+    pub(super) fn passed(&self) -> bool {
+        self.passed
+    }
+
+    /// The plugin's name, where it says one.
+    pub(super) fn plugin(&self) -> &str {
+        self.plugin.as_deref().unwrap_or("plugin")
+    }
+
+    /// Its version, where it says one.
+    pub(super) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or("")
+    }
+
+    /// What is worth a look.
+    pub(super) fn hints(&self) -> impl Iterator<Item = &str> {
+        self.checks.iter().filter(|line| line.verdict == Verdict::Hint).map(|line| line.detail.as_str())
+    }
+
+    /// A line a check, for a person.
+    pub(super) fn table(&self, out: &mut impl Write) -> io::Result<()> {
+        let who = match (&self.plugin, &self.version) {
+            (Some(plugin), Some(version)) => format!(" {plugin} {version}"),
+            _ => String::new(),
+        };
+        writeln!(out, "{}:{who}", self.file.display())?;
+        for line in &self.checks {
+            let verdict = match line.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Hint => "hint",
+                Verdict::Failed => "failed",
+            };
+            writeln!(out, "  {verdict:<7} {:<12} {}", line.check, line.detail)?;
+            if let Some(hint) = &line.hint {
+                writeln!(out, "  {:<20} hint: {hint}", "")?;
+            }
+        }
+        let of = |verdict| self.checks.iter().filter(|line| line.verdict == verdict).count();
+        writeln!(out, "{} ok, {} to look at, {} failed", of(Verdict::Ok), of(Verdict::Hint), of(Verdict::Failed))
+    }
 }
 
 struct Checks {
@@ -129,7 +173,7 @@ impl Checks {
         self.failed(check, detail, hint);
     }
 
-    fn all(&mut self, plugin: Plugin, series: &[Series]) {
+    fn all(&mut self, plugin: Plugin, one_nan: Option<&Plugin>, series: &[Series]) {
         self.ok("contract", "exports leadline:plugin/analysis@1.0.0");
         self.ok("imports", "nothing but the host's log");
         self.description(&plugin);
@@ -147,8 +191,14 @@ impl Checks {
         }
         if let Some(first) = series.first().filter(|_| sound) {
             self.sizes(&mut plugin, first);
-            if let Some(plain) = self.determinism(&plugin, first) {
+            if let Some(plain) = self.determinism(&plugin, one_nan, first) {
                 self.state(&plugin, first, &plain);
+            }
+            for Shown { property, detail, hint } in properties::all(&plugin, first) {
+                match hint {
+                    None => self.ok(property, detail),
+                    Some(hint) => self.hint(property, detail, hint),
+                }
             }
         }
         if let Some(first) = series.first() {
@@ -266,12 +316,28 @@ impl Checks {
     }
 
     /// The answers of a run, when two runs agree.
-    fn determinism(&mut self, plugin: &Plugin, series: &Series) -> Option<Script> {
+    fn determinism(&mut self, plugin: &Plugin, one_nan: Option<&Plugin>, series: &Series) -> Option<Script> {
         let hint = "no order of a hash table, no address, no state shared between instances may reach a reading";
         match (trial::script(plugin, series, None), trial::script(plugin, series, None)) {
             (Ok(one), Ok(other)) => match first_difference(&one.answers, &other.answers) {
                 None => {
-                    self.ok("determinism", format!("{} books twice, in two instances: the same bit for bit", one.answers.len()));
+                    let books = one.answers.len();
+                    let twice = format!("{books} books twice, in two instances: the same bit for bit");
+                    match one_nan.map(|plugin| trial::script(plugin, series, None)) {
+                        None => self.ok("determinism", format!("{twice}; large, so not tried with the NaN of other processors")),
+                        Some(Ok(other)) if other.answers == one.answers && other.saved == one.saved => {
+                            self.ok(
+                                "determinism",
+                                format!("{twice}; with the NaN of other processors too, and so is the state at the end"),
+                            );
+                        }
+                        Some(Ok(_)) => self.failed(
+                            "determinism",
+                            "answers or the saved state depend on the bits of a NaN, which differ between processors",
+                            "keep f64::NAN or no value where nothing can be computed, instead of what 0/0 gives; order by partial_cmp",
+                        ),
+                        Some(Err(why)) => self.failed("determinism", why, hint),
+                    }
                     return Some(one);
                 }
                 Some(place) => self.failed("determinism", format!("two instances differ on book {place}"), hint),

@@ -1,4 +1,4 @@
-//! `leadline plugin ...`: what an author of plugins does, without a running host.
+//! `leadline plugin ...`: what an author of plugins does, and what is asked of a running host.
 //!
 //! # Layout
 //!
@@ -9,16 +9,24 @@
 //! - [`books`]: the books that plugins are tried on: generated, recorded, or bad in a way that has a name.
 //! - [`trial`]: a plugin run on books, its readings and what they cost; the only part here that calls plugins.
 //! - [`check`]: `leadline plugin check`, every property that a plugin must keep, each a line.
+//! - [`properties`]: what most analyses keep: scaling, mirror, continuity; hints among the checks.
 //! - [`bench`]: `leadline plugin bench`, time and fuel against their budgets.
+//! - [`remote`]: `leadline plugin list`, `install`, `shadow` and so on: a running host's plugins, through its API.
+//! - [`watch`]: `leadline plugin watch`, all of that on each save.
+//! - [`native`]: a Rust plugin built natively, beside its component.
 
 pub(super) mod arguments;
 mod bench;
-mod books;
+pub(super) mod books;
 mod build;
 mod check;
 mod checkout;
+mod native;
 mod new;
+mod properties;
+mod remote;
 mod trial;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,7 +38,9 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("build", matches)) => build::main(matches),
         Some(("check", matches)) => check::main(matches),
         Some(("bench", matches)) => bench::main(matches),
+        Some(("watch", matches)) => watch::main(matches),
+        Some((command, matches)) => remote::main(command, matches),
         // clap asks for a command, and knows no other.
-        _ => Ok(ExitCode::from(2)),
+        None => Ok(ExitCode::from(2)),
     }
 }

@@ -39,6 +39,11 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let checkout = checkout::find()?;
     let (templates, sdk) = if lang == "rust" { (&RUST[..], checkout.join("sdk")) } else { (&PYTHON[..], checkout.join("sdk/python")) };
     write(&folder, name, &sdk, templates)?;
+    if lang == "rust" {
+        // The versions that the SDK was tested with; cargo drops what the project doesn't use.
+        let (from, to) = (checkout.join("Cargo.lock"), folder.join("Cargo.lock"));
+        fs::copy(&from, &to).with_context(|| format!("copy {}", from.display()))?;
+    }
     let test = if lang == "rust" { "cargo test".to_owned() } else { format!("PYTHONPATH={} python3 -m unittest", sdk.display()) };
     let mut out = io::stdout().lock();
     writeln!(out, "{}: a plugin in {lang}. Go on with:", folder.display())?;

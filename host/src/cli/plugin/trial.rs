@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadline_market::{Book, Continuity, Instrument};
+use leadline_plugin::native::Fingerprint;
 
 use super::books::Series;
-use crate::analysis::{Analyst, Budget, Call, Plugin, Reading};
+use crate::analysis::{Analyst, Budget, Call, Plugin, RawReading, Reading, Value, report};
 use crate::clock::Arrival;
 
 /// The clock decides nothing here: the checks look at what is the same on every machine. Fuel counts as ever.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The parameters that a plugin is tried with.
 pub(super) const PARAMETERS: &str = "{}";
@@ -33,6 +34,8 @@ pub(super) struct Script {
     pub(super) answers: Vec<String>,
     /// What a handed-over state said, where one was.
     pub(super) state: Handed,
+    /// The state at the end, where one is kept.
+    pub(super) saved: Option<Vec<u8>>,
 }
 
 /// What became of a state in the middle.
@@ -74,7 +77,35 @@ pub(super) fn script(plugin: &Plugin, series: &Series, swap_at: Option<usize>) -
         let answer = answer.map_err(|fault| format!("book {}: {fault}", place + 1))?;
         answers.push(format!("{answer:?}"));
     }
-    Ok(Script { answers, state })
+    let saved = instance.save().map_err(|why| format!("save at the end: {why}"))?;
+    Ok(Script { answers, state, saved })
+}
+
+/// What [`leadline_plugin::native::fingerprint`] says of the same reading made natively.
+pub(super) fn fingerprint(reading: &RawReading) -> u64 {
+    let mut mark = Fingerprint::default();
+    match &reading.outcome {
+        report::Outcome::Ok => mark.text("ok"),
+        report::Outcome::Provisional(reason) => mark.reason("provisional", &reason.code, &reason.detail, reason.remaining_ms),
+        report::Outcome::Warming(reason) => mark.reason("warming", &reason.code, &reason.detail, reason.remaining_ms),
+        report::Outcome::Unknown(reason) => mark.reason("unknown", &reason.code, &reason.detail, reason.remaining_ms),
+    }
+    for field in &reading.fields {
+        mark.text(&field.name);
+        match &field.value {
+            Value::None => mark.number(0),
+            Value::Number(number) => mark.number(number.to_bits()),
+            Value::Integer(number) => mark.number(number.cast_unsigned()),
+            Value::Text(text) | Value::Json(text) => mark.text(text),
+            Value::Flag(flag) => mark.number(u64::from(*flag)),
+            Value::Numbers(numbers) => numbers.iter().for_each(|number| mark.number(number.to_bits())),
+        }
+    }
+    for notice in &reading.notices {
+        mark.text(&notice.code);
+        mark.text(&notice.message);
+    }
+    mark.sum()
 }
 
 /// The smallest of these limits under which the plugin gets through the books without a fault.

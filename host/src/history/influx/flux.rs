@@ -1,5 +1,5 @@
-//! Questions as Flux. The text is made from checked names, times and numbers alone; `tests/flux` has each form checked by Flux's own front
-//! end.
+//! Questions as Flux. The text is made from checked names, times and numbers alone; `host/tests/history/flux.rs` has each form checked by
+//! Flux's own front end.
 
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};

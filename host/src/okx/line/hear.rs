@@ -68,6 +68,7 @@ impl Line {
         let counters = &self.context.monitor.counters;
         let control = match self.decoder.decode(bytes) {
             Ok(Message::Books(frames)) => {
+                self.context.monitor.stages.parsed.record(arrival.elapsed());
                 counters.bytes.add(bytes.len() as u64);
                 for frame in frames {
                     counters.frames.add(1);

@@ -1,4 +1,16 @@
 //! `leadline replay`: a recording through the plugins, without Redis.
+//!
+//! # Layout
+//!
+//! - [`lines`]: one JSON line a reading.
+//! - [`summary`]: readings counted, as a table for a person.
+//! - [`html`]: an HTML report with charts.
+//!
+//! This file runs the recording.
+
+mod html;
+mod lines;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -7,57 +19,41 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::ArgMatches;
 use hdrhistogram::Histogram;
-use leadline_market::{BookChannel, Decoder, FrameKind, Instrument, Message, TrackedBook, Verdict, infer_from};
+use leadline_market::{Book, BookChannel, Decoder, FrameKind, Instrument, Message, TrackedBook, Verdict, infer_from};
 use leadline_recording::{Recording, instruments_beside};
-use serde::Serialize;
 
 use super::arguments::settings;
 use crate::analysis::{self, Analyst, Call, Engine, Plugin, Reading};
 use crate::clock::Arrival;
+use html::Collected;
+use summary::Summary;
 
 /// Replays are for looking, not for deadlines: only a plugin that would hang is stopped by the clock. Fuel counts as ever.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// One line a reading.
-#[derive(Serialize)]
-struct Line<'a> {
-    plugin: &'a str,
-    instrument: &'a str,
-    time_ms: u64,
-    sequence: Option<i64>,
-    outcome: &'a str,
-    code: Option<&'a str>,
-    detail: Option<&'a str>,
-    remaining_ms: Option<u64>,
-    fields: BTreeMap<&'a str, &'a str>,
-    notices: Vec<NoticeLine<'a>>,
-    fuel: u64,
-    microseconds: u64,
-}
-
-#[derive(Serialize)]
-struct NoticeLine<'a> {
-    severity: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
 pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let settings = settings(matches)?;
     let jsonl = matches.get_one::<String>("format").is_some_and(|format| format == "jsonl");
-    let engine = Engine::new()?;
+    let html = matches.get_one::<PathBuf>("html");
+    let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
     let plugins = analysis::load_folder(&engine, &settings.plugins.dir, settings.plugins.budget)?;
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut report = html::report(&plugins);
     let mut clean = true;
     for file in matches.get_many::<PathBuf>("files").into_iter().flatten() {
         let mut replay = Replay::new(&plugins, file)?;
         let mut summary = Summary::default();
+        let mut collected = Collected::default();
         let mut written = Ok(());
-        replay.run(|reading| {
+        replay.run(|book, reading| {
+            if html.is_some() {
+                collected.add(book, &reading);
+            }
             if jsonl {
-                written = write_line(&mut out, &reading);
+                written = lines::write(&mut out, &reading);
             } else {
                 summary.add(&reading);
             }
@@ -77,29 +73,16 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         for cut in replay.recording.cut_short() {
             eprintln!("{cut}");
         }
+        if html.is_some() {
+            report = collected.into_report(report, file, &replay);
+        }
         clean &= replay.breaks == 0 && replay.bad_lines == 0;
     }
+    if let Some(path) = html {
+        std::fs::write(path, report.html()).with_context(|| format!("write the report {}", path.display()))?;
+        eprintln!("report: {}", path.display());
+    }
     Ok(ExitCode::from(u8::from(!clean)))
-}
-
-fn write_line(out: &mut impl Write, reading: &Reading) -> io::Result<()> {
-    let reason = reading.outcome.reason();
-    let line = Line {
-        plugin: &reading.plugin,
-        instrument: &reading.pair,
-        time_ms: reading.time_ms,
-        sequence: reading.sequence,
-        outcome: reading.outcome.word(),
-        code: reason.map(|reason| reason.code.as_str()),
-        detail: reason.map(|reason| reason.detail.as_str()),
-        remaining_ms: reason.and_then(|reason| reason.remaining_ms),
-        fields: reading.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        notices: reading.notices.iter().map(|n| NoticeLine { severity: n.severity, code: &n.code, message: &n.message }).collect(),
-        fuel: reading.cost.fuel,
-        microseconds: u64::try_from(reading.cost.elapsed.as_micros()).unwrap_or(u64::MAX),
-    };
-    serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
-    writeln!(out)
 }
 
 /// A recording on its way through the plugins.
@@ -133,7 +116,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Runs to the end, or until `each` says that it is enough.
-    fn run(&mut self, mut each: impl FnMut(Reading) -> bool) -> anyhow::Result<()> {
+    fn run(&mut self, mut each: impl FnMut(&Book, Reading) -> bool) -> anyhow::Result<()> {
         let mut decoder = Decoder::new();
         loop {
             let frame = match self.recording.next_frame() {
@@ -160,12 +143,12 @@ impl<'a> Replay<'a> {
                                     kept.analysts =
                                         self.plugins.iter().map(|p| Analyst::new(Arc::clone(p), Arc::clone(&instrument), "{}")).collect();
                                 }
-                                let mut book = leadline_market::Book::empty();
+                                let mut book = Book::empty();
                                 kept.tracked.fill(&applied, &mut book);
                                 for analyst in &mut kept.analysts {
                                     let call = Call { book: &book, arrival, skipped: 0, restarted: false, deadline: DEADLINE };
                                     if let Some(reading) = analyst.analyze(call)
-                                        && !each(reading)
+                                        && !each(&book, reading)
                                     {
                                         return Ok(());
                                     }
@@ -202,68 +185,6 @@ fn known(listed: &BTreeMap<String, Arc<Instrument>>, id: &str, tracked: &Tracked
         return Arc::clone(instrument);
     }
     Arc::new(infer_from(id, tracked.book()))
-}
-
-/// Readings counted, for a person.
-#[derive(Default)]
-struct Summary {
-    rows: BTreeMap<(Arc<str>, Arc<str>), Row>,
-}
-
-struct Row {
-    outcomes: BTreeMap<&'static str, u64>,
-    last: Reading,
-    microseconds: Histogram<u64>,
-    fuel: Histogram<u64>,
-}
-
-impl Summary {
-    fn add(&mut self, reading: &Reading) {
-        let row = self.rows.entry((Arc::clone(&reading.plugin), Arc::clone(&reading.pair))).or_insert_with(|| Row {
-            outcomes: BTreeMap::new(),
-            last: reading.clone(),
-            microseconds: histogram(),
-            fuel: histogram(),
-        });
-        *row.outcomes.entry(reading.outcome.word()).or_default() += 1;
-        row.microseconds.saturating_record(u64::try_from(reading.cost.elapsed.as_micros()).unwrap_or(u64::MAX));
-        row.fuel.saturating_record(reading.cost.fuel);
-        row.last = reading.clone();
-    }
-
-    fn print(&self, out: &mut impl Write, file: &Path, replay: &Replay<'_>) -> io::Result<()> {
-        writeln!(
-            out,
-            "{}: {} book frames, {} broken books, {} unreadable lines",
-            file.display(),
-            replay.frames,
-            replay.breaks,
-            replay.bad_lines
-        )?;
-        writeln!(out, "{:<20} {:<24} {:<34} {:>8} {:>8} {:>10}", "plugin", "instrument", "readings", "µs p50", "µs p99", "fuel p99")?;
-        for ((plugin, pair), row) in &self.rows {
-            let outcomes: Vec<String> = row.outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
-            let (us, fuel) = (&row.microseconds, &row.fuel);
-            writeln!(
-                out,
-                "{plugin:<20} {pair:<24} {:<34} {:>8} {:>8} {:>10}",
-                outcomes.join(", "),
-                us.value_at_quantile(0.5),
-                us.value_at_quantile(0.99),
-                fuel.value_at_quantile(0.99)
-            )?;
-            let shown: Vec<String> = row
-                .last
-                .fields
-                .iter()
-                .filter(|(name, value)| analysis::SHARED_FIELDS.contains(&name.as_str()) && !value.is_empty())
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            let status = row.last.outcome.status();
-            writeln!(out, "    last: {}", if shown.is_empty() { status } else { shown.join(" ") })?;
-        }
-        Ok(())
-    }
 }
 
 fn histogram() -> Histogram<u64> {

@@ -1,0 +1,79 @@
+//! How long frames took to each stage of their way, from the moment they were received: counts in buckets, without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Buckets: up to 1, 2, 4 ... microseconds, the last a little over half a minute; and all that is longer.
+const BUCKETS: usize = 26;
+
+/// Times from received to one stage.
+#[derive(Debug, Default)]
+pub struct Stage {
+    counts: [AtomicU64; BUCKETS],
+    over: AtomicU64,
+    /// Microseconds, all together.
+    sum_us: AtomicU64,
+}
+
+/// A stage at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageCounts {
+    /// Upper bound of each bucket, seconds, and how many times lay in it; the last bound is infinite.
+    pub buckets: Vec<(f64, u64)>,
+    /// All times together, seconds.
+    pub sum: f64,
+    /// How many times.
+    pub count: u64,
+}
+
+impl Stage {
+    /// It took so long.
+    pub fn record(&self, time: Duration) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        // The number of the first power of two that isn't less.
+        let at = if us <= 1 { 0 } else { (u64::BITS - (us - 1).leading_zeros()) as usize };
+        self.counts.get(at).unwrap_or(&self.over).fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// What was recorded so far.
+    #[must_use]
+    pub fn counts(&self) -> StageCounts {
+        let bounds = (0..BUCKETS).map(|at| (1_u64 << at) as f64 / 1_000_000.0).chain([f64::INFINITY]);
+        let counts = self.counts.iter().chain([&self.over]).map(|count| count.load(Ordering::Relaxed));
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        StageCounts { buckets, sum: self.sum_us.load(Ordering::Relaxed) as f64 / 1_000_000.0, count }
+    }
+}
+
+/// The stages of a frame's way. Each time counts from the moment the frame was received.
+#[derive(Debug, Default)]
+pub struct Stages {
+    /// Read.
+    pub parsed: Stage,
+    /// Checked and applied to the book.
+    pub applied: Stage,
+    /// Analysed by a plugin of the memory lane; of the buffered lane.
+    pub analysed: [Stage; 2],
+    /// The reading acknowledged by Redis, by lane.
+    pub acknowledged: [Stage; 2],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_lies_in_the_first_bucket_that_holds_it() {
+        let stage = Stage::default();
+        for us in [0, 1, 2, 3, 4, 5, 1024, 1025, u64::from(u32::MAX)] {
+            stage.record(Duration::from_micros(us));
+        }
+        let counts = stage.counts();
+        let of = |bound: f64| counts.buckets.iter().find(|(one, _)| (*one - bound).abs() < 1e-12 || *one == bound).expect("a bound").1;
+        assert_eq!((of(1e-6), of(2e-6), of(4e-6), of(8e-6)), (2, 1, 2, 1));
+        assert_eq!((of(0.001024), of(0.002048), of(f64::INFINITY)), (1, 1, 1));
+        assert_eq!(counts.count, 9);
+    }
+}
