@@ -118,11 +118,10 @@ fn folders(settings: &Settings, found: &mut Findings) {
         folders.push(("PLUGIN_CACHE_DIR", cache));
     }
     for (name, folder) in folders {
-        // A folder that is made and a file that is written: what permissions say isn't all that counts.
-        let tried = std::fs::create_dir_all(folder).and_then(|()| {
-            let probe = folder.join(format!(".leadline-check-{}", std::process::id()));
-            std::fs::write(&probe, b"check").and_then(|()| std::fs::remove_file(&probe))
-        });
+        // A folder is made, where it is or would be, and taken away again: what permissions say isn't all that counts.
+        let there = folder.ancestors().find(|one| one.exists()).unwrap_or_else(|| Path::new("."));
+        let probe = there.join(format!(".leadline-check-{}", std::process::id()));
+        let tried = std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe));
         if let Err(error) = tried {
             found.fail("folders", format!("{name}: {} can't be written to: {error}", folder.display()));
             continue;
