@@ -26,7 +26,7 @@ const PIECE: usize = 64 << 10;
 const MAX_SECONDS: u64 = 24 * 3600;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(recent))
+    OpenApiRouter::new().routes(routes!(recent_frames))
 }
 
 /// What is asked for.
@@ -62,7 +62,7 @@ fn ten_minutes() -> u64 {
         (status = 503, description = "As many as may are asking for frames", body = ErrorBody)
     )
 )]
-async fn recent(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
+async fn recent_frames(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     if !(1..=MAX_SECONDS).contains(&wanted.seconds) {
         return Err(ApiError::bad_request("bad_seconds", format!("{} seconds", wanted.seconds), "from 1 to 86400"));
     }

@@ -35,7 +35,7 @@ pub(super) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Estimate>,
     /// The plugin's values, where the figure is about values.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) values: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target: Option<Target>,

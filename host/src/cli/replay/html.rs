@@ -187,7 +187,7 @@ impl PairTraces {
     fn section(&self, pair: &str) -> Section {
         let points = self.mid.points();
         let times = || points.iter().flatten().map(|&(time, _)| time);
-        let (first, last) = (times().next().unwrap_or(0.0), times().last().unwrap_or(0.0));
+        let (first, last) = (times().next().unwrap_or(0.0), times().next_back().unwrap_or(0.0));
         Section::new(pair)
             .facts(
                 Facts::default()
