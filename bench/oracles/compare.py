@@ -124,7 +124,10 @@ def compare_density(table, price, v, d, orders, ours):
     if len(found) != len(kept):
         return
     table.compare("peaks: excess over the background", "sklearn KernelDensity(linear), numpy", [one["excess"] for one in found], excess[kept])
-    piles = [(d >= x[at] - h) & (d <= x[at] + h) for at in kept]
+    # A level exactly on the edge of a pile is in it or not by rounding: such piles are left to the density above.
+    clear = [at for at in kept if np.abs(np.abs(d - x[at]) - h).min() > 1e-9 * h]
+    found = [one for one, at in zip(found, kept) if at in clear]
+    piles = [(d >= x[at] - h) & (d <= x[at] + h) for at in clear]
     table.compare("peaks: notional", "numpy", [one["notional"] for one in found], [v[pile].sum() for pile in piles])
     table.compare("peaks: price", "numpy average", [one["price"] for one in found], [np.average(price[pile], weights=v[pile]) for pile in piles])
     if (orders > 0).all():
@@ -204,13 +207,15 @@ def run_length(k, h, shift, states=400):
 
 
 def compare_cusum(table, rust, random):
-    for k, h, shift, tolerance in ((0.5, 5.0, 0.0, 0.12), (0.5, 5.0, 1.0, 0.05), (1.0, 4.0, 2.0, 0.05), (1.5, 5.0, 3.0, 0.05)):
-        values = random.standard_normal(400_000) + shift
-        sums = np.array(rust.ask(ask="cusum", values=values.tolist(), k=k, cap=3 * h)["sums"])
-        theirs, s = np.empty_like(values), 0.0
-        for i, value in enumerate(values):
+    # Runs are about exponential: four standard errors of the mean of what fits into the values.
+    for k, h, shift, count, tolerance in ((0.5, 5.0, 0.0, 2_000_000, 0.09), (0.5, 5.0, 1.0, 200_000, 0.03), (1.0, 4.0, 2.0, 200_000, 0.02), (1.5, 5.0, 3.0, 200_000, 0.02)):
+        values = (random.standard_normal(count) + shift).tolist()
+        some = values[:100_000]
+        sums = rust.ask(ask="cusum", values=some, k=k, cap=3 * h)["sums"]
+        theirs, s = [], 0.0
+        for value in some:
             s = min(3 * h, max(0.0, s + value - k))
-            theirs[i] = s
+            theirs.append(s)
         table.compare("CUSUM sums", "the recursion in Python", sums, theirs)
         runs, last, s = [], 0, 0.0
         for i, value in enumerate(values):

@@ -9,10 +9,12 @@
 //! - [`run`]: markets through contestants, on all cores.
 //! - [`recorded`]: walls planted into recordings.
 //! - [`outcome`]: the rows of the table, for people and as JSON.
+//! - [`page`]: the same as a page with charts.
 
 pub(super) mod arguments;
 mod contestant;
 mod outcome;
+mod page;
 mod plan;
 mod reader;
 mod recorded;
@@ -58,9 +60,11 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
 
 fn write(folder: &Path, outcome: &Outcome) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("{}: can't be made", folder.display()))?;
-    let file = folder.join("evaluation.json");
-    let json = serde_json::to_string_pretty(outcome)?;
-    std::fs::write(&file, json).with_context(|| format!("{}: can't be written", file.display()))?;
-    eprintln!("written: {}", file.display());
+    let files = [("evaluation.json", serde_json::to_string_pretty(outcome)?), ("evaluation.html", page::page(outcome).html())];
+    for (name, text) in files {
+        let file = folder.join(name);
+        std::fs::write(&file, text).with_context(|| format!("{}: can't be written", file.display()))?;
+        eprintln!("written: {}", file.display());
+    }
     Ok(())
 }
