@@ -545,6 +545,10 @@ fn repository(path: &str) -> PathBuf {
 fn the_description_in_the_repository_is_the_one_that_the_routes_give() {
     let kept = std::fs::read_to_string(repository("docs/openapi.json")).unwrap_or_default();
     let made = leadline_host::api::router::description().json;
+    let document: Value = serde_json::from_str(&made).expect("JSON");
+    let all: Vec<&Value> = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values()).collect();
+    let names: std::collections::BTreeSet<&str> = all.iter().filter_map(|operation| operation["operationId"].as_str()).collect();
+    assert_eq!(names.len(), all.len(), "two operations have one name");
     assert!(kept == made, "docs/openapi.json is another\nhint: cargo run -p leadline -- openapi > docs/openapi.json");
 }
 

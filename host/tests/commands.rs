@@ -175,7 +175,7 @@ fn bad_input_is_refused_by_name_with_a_hint() {
     for (arguments, words) in [
         (vec!["verify", path(&empty)], vec!["empty.ndjson", "hint:"]),
         (vec!["verify", "/nowhere.ndjson"], vec!["/nowhere.ndjson"]),
-        (vec!["replay", path(&empty), "--plugin-dir", path(&core)], vec!["broken.wasm", "hint: this is no WebAssembly"]),
+        (vec!["replay", path(&empty), "--plugin-dir", path(&core)], vec!["broken.wasm", "those of WebAssembly"]),
         (vec!["run", "--config", path(&wrong)], vec!["wrong.env line 1", "`REDIS_ADR`", "did you mean REDIS_ADDR"]),
         (vec!["run", "--trading-pairs-poll-interval", "0"], vec!["TRADING_PAIRS_POLL_INTERVAL", "not between 1 and 3600", "hint:"]),
         (vec!["run", "--api-addr", &address], vec!["API_ADDR", &address, "hint: another program has the port"]),

@@ -154,7 +154,7 @@ fn a_changed_file_takes_over_and_a_broken_one_leaves_the_version_before_at_work_
 
     let whole = another("large_orders", 2);
     for (bytes, phase, hint) in [
-        (&b"not wasm at all"[..], "parse", "hint: build the plugin with"),
+        (&b"not wasm at all"[..], "parse", "hint: this is no WebAssembly"),
         (&whole[..whole.len() / 2], "parse", "hint: the file may be cut short"),
         (b"\0asm\x0d\0\x01\0", "check the world", "hint: a plugin exports"),
         (&another("liquidity", 1), "describe", "hint: give another plugin a file of its own"),
@@ -294,7 +294,7 @@ async fn a_running_host_follows_its_folder_and_tells_redis() {
     .await;
     // Copied in without a rename, as people do.
     std::fs::write(folder.path().join("large_orders.wasm"), b"not wasm at all").expect("written");
-    until("Redis says why", async || redis.field("plugin:large_orders", "problem").await.contains("hint: build the plugin with")).await;
+    until("Redis says why", async || redis.field("plugin:large_orders", "problem").await.contains("hint: this is no WebAssembly")).await;
     assert_eq!(redis.field("plugin:large_orders", "phase").await, "parse");
     let sequence = redis.field(analysis, "large_orders.sequence").await;
     until("it reads on", async || redis.field(analysis, "large_orders.sequence").await != sequence).await;

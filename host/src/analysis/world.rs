@@ -27,7 +27,10 @@ pub(super) struct World {
 pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<World, PluginError> {
     let refused = |detail: String, hint| PluginError::Parse { file: file.to_owned(), detail, hint };
     if !bytes.starts_with(b"\0asm") {
-        return Err(refused("its first bytes aren't those of WebAssembly".to_owned(), "build the plugin with `leadline plugin build`"));
+        return Err(refused(
+            "its first bytes aren't those of WebAssembly".to_owned(),
+            "this is no WebAssembly; build the plugin with `leadline plugin build`",
+        ));
     }
     if Parser::is_core_wasm(bytes) {
         let detail = "this is a core module, not a component".to_owned();

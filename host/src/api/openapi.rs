@@ -51,17 +51,26 @@ pub(super) fn base() -> OpenApi {
     document
 }
 
-/// Adds to each route what holds for all: the form of errors, and the role where the route says none.
+/// Adds to each route what holds for all: the form of errors, the role where the route says none, and a name that no other has.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
-        let reads = [&mut item.get, &mut item.head].into_iter().flatten().map(|operation| (operation, Role::Viewer));
-        let changes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        let changes = changes.into_iter().flatten().map(|operation| (operation, Role::Operator));
-        for (operation, role) in reads.chain(changes) {
-            complete_one(operation, role);
+    for (path, item) in &mut document.paths.paths {
+        let reads = [("get", &mut item.get), ("head", &mut item.head)].map(|(method, operation)| (method, operation, Role::Viewer));
+        let changes = [("post", &mut item.post), ("put", &mut item.put), ("patch", &mut item.patch), ("delete", &mut item.delete)];
+        let changes = changes.map(|(method, operation)| (method, operation, Role::Operator));
+        for (method, operation, role) in reads.into_iter().chain(changes) {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+                complete_one(operation, role);
+            }
         }
     }
     document
+}
+
+/// `GET /api/v1/books/{instrument_id}` is `get_books_instrument_id`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.strip_prefix("/api/v1").unwrap_or(path).split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    std::iter::once(method).chain(words.filter(|word| !word.is_empty())).collect::<Vec<_>>().join("_")
 }
 
 fn complete_one(operation: &mut Operation, role: Role) {

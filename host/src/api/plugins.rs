@@ -125,7 +125,7 @@ async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Respons
     get,
     path = "/api/v1/plugins/{name}/logs",
     tag = "plugins",
-    params(("name" = String, Path, description = "The plugin"), Which),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders"), Which),
     responses((status = 200, description = "Lines with number, time, level, pair and text", body = Vec<Value>))
 )]
 async fn logs(State(app): State<App>, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, ApiError> {
@@ -155,7 +155,7 @@ async fn install(State(app): State<App>, Bytes(bytes): Bytes) -> Result<Response
     path = "/api/v1/plugins/{name}/parameters",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin"), OnePair),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders"), OnePair),
     request_body = Value,
     responses(
         (status = 200, description = "They are at work", body = PluginChange),
@@ -178,7 +178,7 @@ async fn set_parameters(
     path = "/api/v1/plugins/{name}/enable",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders")),
     responses((status = 200, description = "It is at work", body = PluginChange))
 )]
 async fn enable(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
@@ -191,7 +191,7 @@ async fn enable(State(app): State<App>, Path(plugin): Path<String>) -> Result<Re
     path = "/api/v1/plugins/{name}/disable",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders")),
     responses((status = 200, description = "It is stopped", body = PluginChange))
 )]
 async fn disable(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
@@ -203,7 +203,7 @@ async fn disable(State(app): State<App>, Path(plugin): Path<String>) -> Result<R
     get,
     path = "/api/v1/plugins/{name}/shadow",
     tag = "plugins",
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders")),
     responses((status = 200, description = "The report; of the last one, when none runs", body = Value), (status = 404, description = "There was none", body = ErrorBody))
 )]
 async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
@@ -217,7 +217,7 @@ async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Resp
     path = "/api/v1/plugins/{name}/shadow",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin"), Comparison),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders"), Comparison),
     request_body(content = Vec<u8>, content_type = "application/wasm", description = "The candidate; empty: the component at work"),
     responses(
         (status = 200, description = "It runs", body = PluginChange),
@@ -245,7 +245,7 @@ async fn shadow(
     path = "/api/v1/plugins/{name}/shadow",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders")),
     responses((status = 200, description = "It is gone", body = PluginChange))
 )]
 async fn drop_shadow(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
@@ -258,7 +258,7 @@ async fn drop_shadow(State(app): State<App>, Path(plugin): Path<String>) -> Resu
     path = "/api/v1/plugins/{name}/promote",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders")),
     responses((status = 200, description = "It is at work", body = PluginChange))
 )]
 async fn promote(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
@@ -271,7 +271,7 @@ async fn promote(State(app): State<App>, Path(plugin): Path<String>) -> Result<R
     path = "/api/v1/plugins/{name}/rollback",
     tag = "plugins",
     security(("token" = ["analyst"])),
-    params(("name" = String, Path, description = "The plugin"), Target),
+    params(("name" = String, Path, description = "The plugin", example = "large_orders"), Target),
     responses((status = 200, description = "It is at work", body = PluginChange), (status = 404, description = "None is kept", body = ErrorBody))
 )]
 async fn rollback(State(app): State<App>, Path(plugin): Path<String>, Query(Target { to }): Query<Target>) -> Result<Response, ApiError> {

@@ -1,6 +1,7 @@
 //! What goes into a backup, gathered while the host runs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::BackupError;
 use super::archive::{self, Manifest};
@@ -85,9 +86,26 @@ pub(super) fn is_plugin_file(name: &str) -> bool {
 /// A folder for the time of the work, on the disk that the file is for; it goes with the work.
 pub(super) struct Staging(pub(super) PathBuf);
 
+/// What such a folder is called, with the numbers of its process and its time behind.
+const STAGING: &str = ".leadline-backup-";
+/// A folder so old belongs to no backup that is being made.
+const LEFT: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes what a process left that was killed in the middle.
+fn sweep(beside: &Path) {
+    for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGING));
+        let age = entry.metadata().and_then(|folder| folder.modified()).ok().and_then(|time| time.elapsed().ok());
+        if ours && age.is_some_and(|age| age > LEFT) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl Staging {
     pub(super) fn new(beside: &Path) -> Result<Self, BackupError> {
-        let folder = beside.join(format!(".leadline-backup-{}-{}", std::process::id(), crate::clock::since_start()));
+        sweep(beside);
+        let folder = beside.join(format!("{STAGING}{}-{}", std::process::id(), crate::clock::since_start()));
         std::fs::create_dir(&folder).map_err(|error| BackupError::file(&folder, &error))?;
         Ok(Self(folder))
     }

@@ -27,6 +27,12 @@ pub async fn restore(settings: &Settings, source: &Path, replace: bool) -> Resul
     let looked = tokio::task::spawn_blocking(move || look(&source, &folder)).await;
     let (manifest, in_redis) = looked.map_err(|error| BackupError::Ended(error.to_string()))??;
 
+    if settings.history.folder.is_none() && manifest.files.keys().any(|name| name.starts_with("history/")) {
+        return Err(BackupError::Ended(
+            "not restored: the backup holds history, and HISTORY_DIR is none\nhint: nothing was changed; name a folder for it".to_owned(),
+        ));
+    }
+
     // What is there.
     let running = saved::read(&link, &[keys::MONITORING.to_owned()]).await?;
     if let Some(host) = running.first().and_then(runs) {

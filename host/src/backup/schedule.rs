@@ -55,6 +55,12 @@ fn age_of_newest(folder: &Path) -> Option<Duration> {
 }
 
 fn prune(folder: &Path, keep: usize) {
+    // What a host left that was killed while it packed.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(".part")) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
     let files = own(folder);
     for old in files.iter().take(files.len().saturating_sub(keep)) {
         match std::fs::remove_file(old) {

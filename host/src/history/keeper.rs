@@ -182,5 +182,5 @@ impl AlertEntry {
 }
 
 fn now_ns() -> i64 {
-    i64::try_from(clock::unix_ms()).unwrap_or(i64::MAX / 1_000_000).saturating_mul(1_000_000)
+    i64::try_from(clock::Arrival::now().unix_us()).unwrap_or(i64::MAX / 1000).saturating_mul(1000)
 }

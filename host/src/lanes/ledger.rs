@@ -239,7 +239,8 @@ impl Ledger {
     /// Runs scripts by their digests; where Redis doesn't have them (it is new, or a replica took over) they are loaded first.
     async fn run<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, LinkError> {
         match self.link.run(pipeline).await {
-            Err(LinkError::Refused { detail, .. }) if detail.contains("NOSCRIPT") => {
+            // In the library's words.
+            Err(LinkError::Refused { detail, .. }) if detail.to_ascii_uppercase().contains("NOSCRIPT") => {
                 let mut load = redis::pipe();
                 for script in [&TAKE, &PUBLISH, &CHECKPOINT] {
                     load.cmd("SCRIPT").arg("LOAD").arg(script.text).ignore();

@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn what_waits_is_written_before_the_end_and_a_folder_that_cannot_be_had_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        let writer = Writer::start(settings(folder.path())).expect("it starts");
+        let writer = Writer::start(LogFiles { file_bytes: 1 << 20, ..settings(folder.path()) }).expect("it starts");
         let mut lines = writer.lines();
         for n in 0..1000 {
             lines.write_all(format!("line {n}\n").as_bytes()).expect("taken");

@@ -40,7 +40,7 @@ pub enum LinkError {
         detail: String,
     },
     /// Nobody answers, or not in time.
-    #[error("Redis at {addr} is not there: {detail}\nhint: start redis-server, or set REDIS_ADDR")]
+    #[error("Redis at {addr} is not there: {detail}\nhint: {}", way(.detail))]
     Away {
         /// The address.
         addr: String,
@@ -59,15 +59,27 @@ pub enum LinkError {
     },
 }
 
+/// What to do about a server that can't be reached.
+fn way(detail: &str) -> &'static str {
+    if detail.to_ascii_lowercase().contains("certificate") {
+        "REDIS_TLS_CA, REDIS_TLS_CERT and REDIS_TLS_KEY; the server's certificate must name the host that REDIS_ADDR names"
+    } else {
+        "start redis-server, or set REDIS_ADDR"
+    }
+}
+
 /// What to do about the refusals that an operator meets.
 fn hint(detail: &str) -> &'static str {
-    const HINTS: [(&str, &str); 5] = [
+    const HINTS: [(&str, &str); 6] = [
         ("MISCONF", "\nhint: its disk is full, or its folder can't be written; it takes writes again once a save succeeds"),
         ("OOM", "\nhint: it holds as much as maxmemory allows; give it more, or look for what else is in it"),
         ("NOAUTH", "\nhint: set REDIS_PASSWORD"),
+        ("AUTHENTICATIONFAILED", "\nhint: REDIS_USERNAME and REDIS_PASSWORD"),
         ("WRONGPASS", "\nhint: REDIS_USERNAME and REDIS_PASSWORD"),
         ("NOPERM", "\nhint: docs/redis.md lists the commands and keys that the user must be allowed"),
     ];
+    // Some codes come in the library's own letters.
+    let detail = detail.to_ascii_uppercase();
     HINTS.iter().find(|(code, _)| detail.contains(code)).map_or("", |(_, hint)| hint)
 }
 

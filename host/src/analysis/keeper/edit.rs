@@ -39,7 +39,13 @@ pub(super) fn set_parameters(text: &str, stem: &str, pair: Option<&str>, paramet
 fn change(text: &str, stem: &str, change: impl FnOnce(&mut dyn TableLike) -> Result<(), String>) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.to_string().trim_end().to_owned())?;
     if !document.contains_key(stem) {
-        document.insert(stem, Item::Table(Table::new()));
+        // A comment at the end of the file stays where it is: before what comes new.
+        let before = document.trailing().as_str().unwrap_or_default().to_owned();
+        let apart = if before.is_empty() && !document.is_empty() { "\n" } else { "" };
+        let mut table = Table::new();
+        table.decor_mut().set_prefix(format!("{before}{apart}"));
+        document.set_trailing("");
+        document.insert(stem, Item::Table(table));
     }
     let table = document.get_mut(stem).and_then(Item::as_table_like_mut).ok_or_else(|| format!("`{stem}` is no table"))?;
     change(table)?;
@@ -109,6 +115,12 @@ mod tests {
         assert!(changed.contains("share = 0.2") && changed.contains("multiple = 3"), "{changed}");
         let less = set_parameters(&changed, "large_orders", None, &map(&json!({ "multiple": 3, "share": null }))).unwrap();
         assert!(!less.contains("share"), "{less}");
+    }
+
+    #[test]
+    fn a_comment_at_the_end_stays_before_a_new_table() {
+        assert_eq!(set_enabled("# Ours.\n", "a", false).unwrap(), "# Ours.\n[a]\nenabled = false\n");
+        assert_eq!(set_enabled("[b]\nx = 1\n# Last.\n", "a", false).unwrap(), "[b]\nx = 1\n# Last.\n[a]\nenabled = false\n");
     }
 
     #[test]

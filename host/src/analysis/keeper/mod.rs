@@ -220,12 +220,16 @@ impl Keeper {
         let mut kept = Kept::of(folder);
         let mut files = BTreeMap::new();
         for plugin in plugins {
+            let mut file = File::with(plugin, sheet.entry(&plugin.file));
+            let stamp = Stamp::of(&plugin.file);
             if let Ok(bytes) = super::component::read(&plugin.file)
                 && super::cache::sha256(&bytes) == *plugin.digest
             {
                 kept.keep(&stem(&plugin.file), &plugin.version, &plugin.digest, &bytes);
+                // It is what is at work: nothing is to be done about it.
+                (file.acted, file.seen) = (stamp, stamp);
             }
-            files.insert(plugin.file.clone(), File::with(plugin, sheet.entry(&plugin.file)));
+            files.insert(plugin.file.clone(), file);
         }
         Ok(Self {
             engine,

@@ -70,6 +70,7 @@ impl Influx {
             dead: DeadLetters::new(folder.join("dead-letters.lp")),
             backoff: Backoff::new(sender::FIRST_WAIT, sender::LONGEST_WAIT, crate::clock::since_start()),
             stop: stop.clone(),
+            ended: CancellationToken::new(),
             prepared: false,
         };
         // A runtime of its own: packing, unpacking and the spool's files would block the workers that receive.

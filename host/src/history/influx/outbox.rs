@@ -39,6 +39,8 @@ struct State {
     spool: VecDeque<Spooled>,
     next: u64,
     closed: bool,
+    /// Nobody sends any more: what still comes goes to the disk.
+    kept: bool,
 }
 
 /// The batches that wait.
@@ -96,7 +98,7 @@ impl Outbox {
         state.next += 1;
         let batch = Batch { number, lines, body };
         let bytes: usize = state.memory.iter().map(|batch| batch.body.len()).sum();
-        if state.spool.is_empty() && state.memory.len() < MEMORY_BATCHES && bytes + batch.body.len() <= MEMORY_BYTES {
+        if !state.kept && state.spool.is_empty() && state.memory.len() < MEMORY_BATCHES && bytes + batch.body.len() <= MEMORY_BYTES {
             state.memory.push_back(batch);
         } else {
             self.spool(&mut state, &batch, false);
@@ -189,6 +191,7 @@ impl Outbox {
     /// Puts what is in memory into the spool, for the next host.
     pub(super) fn keep(&self) {
         let mut state = self.lock();
+        state.kept = true;
         while let Some(batch) = state.memory.pop_back() {
             self.spool(&mut state, &batch, true);
         }

@@ -32,6 +32,8 @@ pub(super) struct Sender {
     pub(super) backoff: Backoff,
     /// The host stops.
     pub(super) stop: CancellationToken,
+    /// It has been stopping for [`GRACE`].
+    pub(super) ended: CancellationToken,
     /// The bucket was seen to be there, or can't be seen to.
     pub(super) prepared: bool,
 }
@@ -49,10 +51,17 @@ impl Sender {
     /// Sends until the outbox is closed and empty, or the host stops and InfluxDB isn't there.
     pub(super) async fn run(mut self) {
         let outbox = Arc::clone(&self.outbox);
+        let (stop, ended) = (self.stop.clone(), self.ended.clone());
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+            ended.cancel();
+        });
         loop {
             let next = tokio::select! {
+                biased;
+                () = self.ended.cancelled() => break,
                 next = outbox.next() => next,
-                () = grace(&self.stop) => break,
             };
             let Some(batch) = next else { break };
             if !self.deliver(&batch).await {
@@ -102,10 +111,19 @@ impl Sender {
     /// Sends one part until it is taken or refused.
     async fn send(&mut self, body: &[u8], lines: u64) -> Sent {
         loop {
-            if !self.prepared {
-                self.prepared = self.server.prepare().await;
-            }
-            let (asked, why) = match self.server.write(body.to_vec()).await {
+            let (server, prepared) = (&self.server, &mut self.prepared);
+            let tried = async {
+                if !*prepared {
+                    *prepared = server.prepare().await;
+                }
+                server.write(body.to_vec()).await
+            };
+            // A server that doesn't answer must not hold up a host that stops.
+            let answer = tokio::select! {
+                answer = tried => answer,
+                () = self.ended.cancelled() => return Sent::Stopped,
+            };
+            let (asked, why) = match answer {
                 Ok(()) => {
                     self.backoff.reset();
                     self.figures.written(lines);
@@ -125,16 +143,10 @@ impl Sender {
             let pause = asked.unwrap_or(Duration::ZERO).max(self.backoff.wait());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = grace(&self.stop) => return Sent::Stopped,
+                () = self.ended.cancelled() => return Sent::Stopped,
             }
         }
     }
-}
-
-/// Ends a while after the host was told to stop.
-async fn grace(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }
 
 fn pack(lines: &[&str]) -> Vec<u8> {
