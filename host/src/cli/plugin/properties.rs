@@ -155,19 +155,23 @@ fn changed(books: &[Book], change: impl Fn(&mut Columns)) -> Vec<Book> {
     books
 }
 
-/// Bids become asks, prices are reflected at the first mid; sizes are changed so that each level keeps its notional.
+/// Bids become asks: the prices of each book are reflected at its own mid, so that mid and spread stay what they are; sizes are changed so that
+/// each level keeps its notional.
 fn mirrored(books: &[Book], kind: Kind) -> Vec<Book> {
-    let mid = books.first().and_then(|book| Some(book.bids.prices.first()? + book.asks.prices.first()?)).unwrap_or(0.0);
-    let mut books = changed(books, |side| {
-        for (price, size) in side.prices.iter_mut().zip(&mut side.sizes) {
-            let reflected = mid - *price;
-            if matches!(kind, Kind::Spot | Kind::Linear) {
-                *size *= *price / reflected;
+    let mut books = books.to_vec();
+    for book in &mut books {
+        let twice_mid = book.bids.prices.first().zip(book.asks.prices.first()).map_or(0.0, |(bid, ask)| bid + ask);
+        for side in [&mut book.bids, &mut book.asks] {
+            for (price, size) in side.prices.iter_mut().zip(&mut side.sizes) {
+                let reflected = twice_mid - *price;
+                if matches!(kind, Kind::Spot | Kind::Linear) {
+                    *size *= *price / reflected;
+                }
+                *price = reflected;
             }
-            *price = reflected;
         }
-    });
-    books.iter_mut().for_each(|book| std::mem::swap(&mut book.bids, &mut book.asks));
+        std::mem::swap(&mut book.bids, &mut book.asks);
+    }
     books
 }
 
