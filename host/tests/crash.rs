@@ -312,7 +312,7 @@ async fn a_host_killed_at_any_moment_publishes_every_reading_once_and_in_order_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_killed_and_one_that_hangs_cost_no_book_that_its_list_had_acknowledged() {
-    let (books, hang) = (number("LEADLINE_CRASH_BOOKS", 300).min(2000), number("LEADLINE_CRASH_HANG_SECONDS", 3) as u64);
+    let (books, hang) = (number("LEADLINE_CRASH_BOOKS", 150).min(2000), number("LEADLINE_CRASH_HANG_SECONDS", 3) as u64);
     let cache = tempfile::tempdir().expect("a folder");
     let cache: PathBuf = cache.path().join("cache");
     let plain = undisturbed(books, &cache).await;

@@ -212,7 +212,7 @@ async fn a_cluster_of_one_server_takes_both_lanes_and_one_without_slots_is_said_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_refuses_writes_for_its_disks_sake_is_counted_and_the_lanes_go_on_once_it_takes_them() {
-    let redis = Redis::start().await;
+    let redis = Redis::start_with(&["--enable-protected-configs", "local"]).await;
     redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
     let (host, exchange) = host(&redis, &format!("127.0.0.1:{}", redis.port)).await;
     until("there are readings", async || !redis.field("analysis:BTC-USDT", "liquidity.sequence").await.is_empty()).await;
