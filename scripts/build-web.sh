@@ -31,7 +31,8 @@ if [ "$(cat node_modules/.leadline-built 2>/dev/null)" != "$sources" ] || [ ! -f
 fi
 
 if [ "${1:-}" = --test ]; then
-    say "checking the page's types"
+    say "checking the page's types, and that those of the API are of its description"
+    npm run --silent types -- --check
     npm run --silent check
     say "testing the page"
     npm test --silent

@@ -43,7 +43,9 @@ export async function changes(browser, url, token, demo) {
     await page.getByRole("tab", { name: "Rules" }).click();
     await page.click('[data-test="new-rule"]');
     await page.fill('[data-test="rule-name"] input, input[data-test="rule-name"]', "e2e_frames");
-    await page.locator('[data-test="rule-field"] input').fill("system.frames");
+    await page.click('[data-test="rule-field"]');
+    await page.keyboard.type("system.frames");
+    await page.waitForFunction(() => [...document.querySelectorAll(".el-select-dropdown__item")].some((one) => one.textContent?.trim() === "system.frames"));
     await page.keyboard.press("Enter");
     await page.fill('[data-test="rule-threshold"] input, input[data-test="rule-threshold"]', "0");
     await page.click('[data-test="try-rule"]');

@@ -153,7 +153,7 @@ fn note(text: &str, seen: &Seen) -> anyhow::Result<()> {
     }
     let sent_ms = leadline_host::clock::parse_rfc3339(time).context("a time")?;
     seen.push.lock().map_err(poisoned)?.push(now_us.saturating_sub(sent_ms * 1000));
-    if text.contains("\"topic\":\"readings:") && seen.messages.load(Ordering::Relaxed) % 8 == 0 {
+    if text.contains("\"topic\":\"readings:") && seen.messages.load(Ordering::Relaxed).is_multiple_of(8) {
         let value: Value = serde_json::from_str(text)?;
         for plugin in ["support_resistance", "large_orders"] {
             if let Some(us) = value["data"]["readings"][plugin]["latency_us"].as_u64() {

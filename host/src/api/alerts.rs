@@ -226,7 +226,7 @@ impl Back {
     post,
     path = "/api/v1/alerts/rules/{name}/preview",
     tag = "alerts",
-    security(("token" = ["viewer"])),
+    security(("token" = ["analyst"])),
     params(("name" = String, Path, description = "The rule's name", example = "thin"), Back),
     request_body = RuleText,
     responses(

@@ -61,6 +61,7 @@ impl Listed {
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Of this kind; spot where nothing is said.
+    #[param(inline)]
     kind: Option<Listed>,
     /// Whose ids contain this, in capitals or not.
     #[param(example = "BTC")]

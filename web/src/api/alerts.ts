@@ -1,81 +1,18 @@
 // Alerts, rules and silences: the calls of the API, in the shapes of its OpenAPI document.
 
 import { get, send } from "./client";
+import type { components } from "./schema";
 
-export type Severity = "info" | "warning" | "alert";
-export type AlertState = "firing" | "acknowledged" | "resolved";
-
-export interface Alert {
-  id: string;
-  state: AlertState;
-  severity: Severity;
-  /** `analysis`, `rule` or `webhook`. */
-  source: string;
-  name: string;
-  pair?: string;
-  plugin?: string;
-  code: string;
-  message: string;
-  numbers?: Record<string, number>;
-  began_ms: number;
-  changed_ms: number;
-  ended_ms?: number;
-  suppressed?: number;
-  acknowledged_by?: string;
-  silenced_by?: string;
-  host?: string;
-}
-
+type Shapes = components["schemas"];
+export type Severity = Shapes["Severity"];
+export type AlertState = Shapes["AlertState"];
+export type Alert = Shapes["Alert"];
 /** A rule as `config:alert_rules` holds it. */
-export interface RuleText {
-  field: string;
-  comparison: string;
-  threshold: number | string;
-  clear?: number;
-  over?: string;
-  for?: string;
-  pairs?: string[];
-  severity?: Severity;
-  cool_down?: string;
-  message?: string;
-  enabled?: boolean;
-}
-
-export interface RuleView {
-  name: string;
-  rule: RuleText | null;
-  own: boolean;
-  configured: boolean;
-  refused: string | null;
-}
-
-export interface SilenceView {
-  id: string;
-  silence: { pair?: string; plugin?: string; name?: string; source?: string; up_to?: Severity; from?: string; until: string; by?: string; comment?: string } | null;
-  holds: boolean;
-  refused: string | null;
-}
-
-export interface Webhook {
-  name: string;
-  kind: string;
-  place: string;
-  failing: boolean;
-  waiting: number;
-  delivered: number;
-  failures: number;
-  dropped: number;
-  problem: string;
-  last_delivered: string;
-}
-
-export interface Preview {
-  values: number;
-  fired: number;
-  suppressed: number;
-  firing_ms: number;
-  times_ms: number[];
-}
+export type RuleText = Shapes["RuleText"];
+export type RuleView = Shapes["RuleView"];
+export type SilenceView = Shapes["SilenceView"];
+export type Webhook = Shapes["DeliveryStatus"];
+export type Preview = Shapes["Preview"];
 
 const ROOT = "/api/v1/alerts";
 const named = (part: string, name: string): string => `${ROOT}/${part}/${encodeURIComponent(name)}`;

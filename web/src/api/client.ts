@@ -71,9 +71,9 @@ export async function send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path:
   return json<T>(await call(method, path, query, body === undefined ? null : JSON.stringify(body), body === undefined ? null : "application/json"));
 }
 
-/** A change with bytes. */
+/** A change with a component. */
 export async function upload<T>(method: "POST" | "PUT", path: string, bytes: Blob, query: Query = {}): Promise<T> {
-  return json<T>(await call(method, path, query, bytes, "application/octet-stream"));
+  return json<T>(await call(method, path, query, bytes, "application/wasm"));
 }
 
 /** An answer kept as a file. */

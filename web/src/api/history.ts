@@ -1,31 +1,17 @@
 // What was kept: series, windows over them, and files of them.
 
-import type { Alert } from "./alerts";
 import { download, get, type Query } from "./client";
+import type { components } from "./schema";
 
-export interface Series {
-  measurement: string;
-  instrument_id: string;
-  source: string;
-  field: string;
-  first: string;
-  last: string;
-}
-
-export interface Windows extends Pick<Series, "instrument_id" | "source" | "field"> {
-  starts_ms: number[];
-  counts: number[];
-  means: number[];
-  mins: number[];
-  maxs: number[];
-  lasts: number[];
-}
+type Shapes = components["schemas"];
+export type Series = Shapes["SeriesView"];
+export type Windows = Shapes["WindowsOf"];
+export type PastAlert = Shapes["AlertStep"];
 
 const ROOT = "/api/v1/history";
 
 export const MEASUREMENTS = ["analysis_results", "connection_metrics", "host_metrics"] as const;
 export const series = async (from: string, to: string): Promise<Series[]> => (await get<{ series: Series[] }>(`${ROOT}/series`, { from, to })).series;
 export const windows = (query: Query): Promise<{ every_ms: number; series: Windows[] }> => get(`${ROOT}/windows`, query);
-export const pastAlerts = async (query: Query): Promise<(Omit<Alert, "pair"> & { instrument_id: string; time: string })[]> =>
-  (await get<{ alerts: (Omit<Alert, "pair"> & { instrument_id: string; time: string })[] }>(`${ROOT}/alerts`, query)).alerts;
+export const pastAlerts = async (query: Query): Promise<PastAlert[]> => (await get<{ alerts: PastAlert[] }>(`${ROOT}/alerts`, query)).alerts;
 export const exported = (query: Query, format: string): Promise<void> => download(`${ROOT}/export`, { ...query, format }, `leadline.${format}`);

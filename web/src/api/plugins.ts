@@ -112,21 +112,21 @@ export interface LogLine {
   time_ms: number;
   pair: string;
   level: string;
-  message: string;
+  text: string;
 }
 
 const ROOT = "/api/v1/plugins";
 const of = (name: string, part = ""): string => `${ROOT}/${encodeURIComponent(name)}${part}`;
 
-export const plugins = async (): Promise<PluginState[]> => (await get<{ plugins: PluginState[] }>(ROOT)).plugins;
+export const plugins = (): Promise<PluginState[]> => get(ROOT);
 export const plugin = (name: string): Promise<PluginState> => get(of(name));
-export const logs = async (name: string): Promise<LogLine[]> => (await get<{ lines: LogLine[] }>(of(name, "/logs"))).lines;
+export const logs = (name: string): Promise<LogLine[]> => get(of(name, "/logs"), { most: 300 });
 export const install = (file: Blob): Promise<unknown> => upload("POST", ROOT, file);
 export const setParameters = (name: string, parameters: object, pair: string | null): Promise<unknown> =>
-  send("PUT", of(name, "/parameters"), { parameters, ...(pair === null ? {} : { pair }) });
+  send("PUT", of(name, "/parameters"), parameters, { pair });
 export const enable = (name: string): Promise<unknown> => send("POST", of(name, "/enable"));
 export const disable = (name: string): Promise<unknown> => send("POST", of(name, "/disable"));
 export const shadowFile = (name: string, file: Blob, rule: string): Promise<unknown> => upload("POST", of(name, "/shadow"), file, { rule });
 export const promote = (name: string): Promise<unknown> => send("POST", of(name, "/promote"));
-export const drop = (name: string): Promise<unknown> => send("POST", of(name, "/drop"));
-export const rollback = (name: string, to: string | null): Promise<unknown> => send("POST", of(name, "/rollback"), to === null ? {} : { to });
+export const drop = (name: string): Promise<unknown> => send("DELETE", of(name, "/shadow"));
+export const rollback = (name: string, to: string | null): Promise<unknown> => send("POST", of(name, "/rollback"), undefined, { to });
