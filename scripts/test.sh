@@ -43,7 +43,7 @@ run "format" cargo fmt --check
 run "page: build, types, tests" scripts/build-web.sh --test
 [ "${LEADLINE_AUDIT:-yes}" = no ] || run "audit" scripts/audit.sh
 run "plugins" scripts/build-plugins.sh
-run "plugins that only tests need" env LEADLINE_PLUGIN_OUT=target/test-plugins scripts/build-plugins.sh misbehaving
+run "plugins that only tests need" env LEADLINE_PLUGIN_OUT="$TARGET/test-plugins" scripts/build-plugins.sh misbehaving
 run "lints" cargo clippy "${CARGO_FLAGS[@]}" --workspace --all-targets -- -D warnings
 run "rust tests" test_rust
 [ "${LEADLINE_E2E:-yes}" = no ] || run "page in a browser" scripts/e2e.sh
