@@ -142,12 +142,12 @@ mod tests {
 
     #[test]
     fn sources_are_watched_and_what_a_build_writes_is_not() {
-        let folder = Path::new("/work/my_spread");
+        let folder = Path::new("/plugins/my_spread");
         let source = |path: &str| is_source(folder, &folder.join(path));
         assert!(["src/lib.rs", "Cargo.toml", "my_tilt.py", "src/deep/er.rs"].into_iter().all(source));
         let built =
             ["target/debug/build.rs", "my_spread.wasm", ".git/index", "Cargo.lock", "__pycache__/a.py", "src/.lib.rs.swp", "src/lib.rs~"];
         assert!(!built.into_iter().any(source));
-        assert!(!is_source(folder, Path::new("/work/other/src/lib.rs")));
+        assert!(!is_source(folder, Path::new("/plugins/other/src/lib.rs")));
     }
 }
