@@ -12,6 +12,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What went wrong and what to do about it, in one line for a person. */
+export function told(error: unknown): string {
+  return error instanceof ApiError ? [error.message, error.hint].filter(Boolean).join(" · ") : String(error);
+}
+
 /** A call without an answer is given up after this. */
 const PATIENCE_MS = 20_000;
 

@@ -2,7 +2,7 @@
 
 import { onMounted, onUnmounted, shallowRef, ref, type Ref, type ShallowRef } from "vue";
 
-import { ApiError } from "../api/client";
+import { told } from "../api/client";
 
 export interface Polled<T> {
   held: ShallowRef<T>;
@@ -21,7 +21,7 @@ export function usePolled<T>(ask: () => Promise<T>, first: T, everyMs: number): 
       held.value = await ask();
       problem.value = "";
     } catch (error) {
-      problem.value = error instanceof ApiError ? [error.message, error.hint].filter(Boolean).join(" · ") : String(error);
+      problem.value = told(error);
     }
   }
   /** The next question only after the answer to this one: a slow host isn't asked faster than it answers. */
