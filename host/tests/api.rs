@@ -11,10 +11,12 @@ use leadline_host::api::security::{Role, tokens};
 use leadline_host::api::server::Server;
 use leadline_host::clock;
 use leadline_host::history::History;
-use leadline_host::history::entry::{Entry, Measurement, Sample, Value as Kept};
+use leadline_host::history::entry::{AlertEntry, Entry, Measurement, Sample, Value as Kept};
 use leadline_host::host::Host;
 use leadline_host::okx::{Proxies, Rest};
 use leadline_host::results::Link;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
 use serde_json::Value;
 use support::exchange::Exchange;
 use support::http::{Answer, ask, chunked};
@@ -399,27 +401,30 @@ async fn what_a_client_of_the_stream_says_wrong_is_told_and_who_may_no_longer_ha
     rig.host.stop().await;
 }
 
+/// An API without a feed on the same Redis: its address, its task, and what stops it.
+async fn api_alone(rig: &Rig, more: &[(&str, &str)]) -> (String, tokio::task::JoinHandle<()>, CancellationToken) {
+    let settings = settings(&rig.redis, "ws://127.0.0.1:1", more);
+    let server = Server::listen(&settings.api).await.expect("a port");
+    let addr = server.addr().expect("its number").to_string();
+    let stop = CancellationToken::new();
+    let parts = Parts {
+        live: None,
+        plugins: None,
+        link: Link::new(&settings.redis).expect("an address"),
+        pairs_key: settings.pairs.key.clone(),
+        rest: Rest::new(&settings.okx, std::sync::Arc::new(Proxies::none())).expect("a client"),
+        alerts: None,
+        history: History::to_read(&settings.history).expect("a home"),
+    };
+    (addr, tokio::spawn(server.run(parts, stop.clone())), stop)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_without_a_feed_answers_from_redis_what_the_host_answers() {
     let rig = Rig::start(&[]).await;
     let mut exchange = rig.exchange.subscribed().await;
     exchange.snapshot(10, 50).await;
-    let settings = settings(&rig.redis, "ws://127.0.0.1:1", &[]);
-    let server = Server::listen(&settings.api).await.expect("a port");
-    let addr = server.addr().expect("its number").to_string();
-    let stop = CancellationToken::new();
-    let rest = Rest::new(&settings.okx, std::sync::Arc::new(Proxies::none())).expect("a client");
-    let link = Link::new(&settings.redis).expect("an address");
-    let parts = Parts {
-        live: None,
-        plugins: None,
-        link,
-        pairs_key: settings.pairs.key.clone(),
-        rest,
-        alerts: None,
-        history: History::to_read(&settings.history).expect("a home"),
-    };
-    let serving = tokio::spawn(server.run(parts, stop.clone()));
+    let (addr, serving, stop) = api_alone(&rig, &[]).await;
     let from = async |addr: &str, path: &str| ask(addr, "GET", path, &[], b"").await;
     until("the book stands in Redis", async || from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.status == 200).await;
     let book = from(&addr, "/api/v1/books/BTC-USDT?levels=3").await.json();
@@ -518,6 +523,40 @@ async fn what_was_kept_is_asked_for_in_pages_and_windows_and_exported_whole() {
     let numbers: Vec<f64> =
         lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["value"].as_f64().expect("a number")).collect();
     assert_eq!(numbers, values);
+    let table = all(format!("export?{span}&format=parquet")).await;
+    assert_eq!(table.header("content-type"), Some("application/vnd.apache.parquet"));
+    let rows = parquet_rows(table.body);
+    assert_eq!(rows.len(), 2 * VALUES as usize);
+    let numbers: Vec<f64> = rows.iter().filter_map(|row| row.get_double(5).ok()).collect();
+    assert_eq!(numbers, values);
+    let first = &rows[0];
+    assert_eq!((first.get_string(2).unwrap().as_str(), first.get_long(0).unwrap() / 1_000_000), ("BTC-USDT", i64::try_from(base_ms).unwrap()));
+    assert!(rows.iter().any(|row| row.get_string(6).is_ok_and(|text| text == "=1, \"two\"")), "a text is as it was kept");
+    // Alerts: more than a page of them.
+    const STEPS: usize = 1500;
+    for number in 0..STEPS {
+        let step = AlertEntry {
+            time_ns: i64::try_from((base_ms + number as u64) * 1_000_000).unwrap(),
+            id: format!("{number:04}").as_str().into(),
+            pair: "BTC-USDT".into(),
+            source: "rule".into(),
+            name: "thin".into(),
+            severity: "warning".into(),
+            state: "firing".into(),
+            code: "thin".into(),
+            message: "thin, \"very\"".into(),
+            numbers: r#"{"value":1.5}"#.into(),
+        };
+        until("there is room", async || rig.host.history.offer(Entry::Alert(step.clone()))).await;
+    }
+    let spanned = format!("alerts/export?pairs=BTC-USDT&from={}&to={to}", clock::rfc3339(base_ms));
+    until("all steps are kept", async || all(format!("{spanned}&format=csv")).await.text().lines().count() == STEPS + 1).await;
+    let rows = parquet_rows(all(format!("{spanned}&format=parquet")).await.body);
+    let ids: Vec<String> = rows.iter().map(|row| row.get_string(1).unwrap().clone()).collect();
+    assert_eq!(ids, (0..STEPS).rev().map(|number| format!("{number:04}")).collect::<Vec<_>>(), "each once, the newest first");
+    let lines = all(format!("{spanned}&format=jsonl")).await.text();
+    let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["id"], &last["numbers"]["value"], &last["message"]), (&"0000".into(), &1.5.into(), &"thin, \"very\"".into()));
     for wrong in [
         format!("range?from={to}&to={from}"),
         "range?from=yesterday".to_owned(),
@@ -536,6 +575,148 @@ async fn what_was_kept_is_asked_for_in_pages_and_windows_and_exported_whole() {
     }
     assert_eq!(all("books/BTC-USDT".to_owned()).await.code(), "no_book");
     rig.host.stop().await;
+}
+
+/// All rows of a Parquet file.
+fn parquet_rows(file: Vec<u8>) -> Vec<parquet::record::Row> {
+    let reader = SerializedFileReader::new(axum::body::Bytes::from(file)).expect("a Parquet file");
+    reader.get_row_iter(None).expect("rows").collect::<Result<_, _>>().expect("each can be read")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_has_already_is_not_sent_again() {
+    let web = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(web.path().join("assets")).unwrap();
+    std::fs::write(web.path().join("index.html"), "<!doctype html><title>Leadline</title>").unwrap();
+    std::fs::write(web.path().join("assets/page-0a1b.js"), "export {};").unwrap();
+    let rig = Rig::start(&[("API_WEB_DIR", web.path().to_str().unwrap())]).await;
+    let again = async |path: &str, tag: &str| rig.ask("GET", path, &[("If-None-Match", tag)], b"").await;
+    for path in ["/", "/index.html", "/api/v1/openapi.json", "/api/v1/docs", "/api/v1/pairs", "/api/v1/alerts/rules", "/api/v1/alerts"] {
+        let first = rig.get(path).await;
+        assert_eq!((first.status, first.header("cache-control")), (200, Some("no-cache")), "{path}");
+        let tag = first.header("etag").unwrap_or_else(|| panic!("{path} has no tag")).to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+            let same = again(path, &known).await;
+            assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, Some(tag.as_str())), "{path} {known}");
+            assert!(same.header("content-security-policy").is_some() && same.header("content-type").is_none(), "{path}");
+        }
+        assert_eq!(again(path, "\"other\"").await.body, first.body, "{path}");
+    }
+    let tag = rig.get("/api/v1/pairs").await.header("etag").unwrap().to_owned();
+    rig.change("POST", "/api/v1/pairs", r#"{"instrument_id":"ETH-USDT"}"#).await;
+    let now = again("/api/v1/pairs", &tag).await;
+    assert!(now.status == 200 && now.header("etag") != Some(tag.as_str()), "another answer has another tag");
+    let lasting = rig.get("/assets/page-0a1b.js").await;
+    assert!(lasting.header("cache-control").is_some_and(|value| value.contains("immutable")));
+    for path in ["/api/v1/state", "/api/v1/system", "/api/v1/feeds"] {
+        let moment = again(path, "*").await;
+        assert_eq!((moment.status, moment.header("cache-control"), moment.header("etag")), (200, Some("no-store"), None), "{path}");
+    }
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stood_in_a_book_over_the_last_minutes_is_told_in_columns() {
+    let rig = Rig::start(&[]).await;
+    let mut exchange = rig.exchange.subscribed().await;
+    exchange.snapshot(10, 50).await;
+    let path = "/api/v1/books/BTC-USDT/heat?seconds=60&every=1";
+    let mut id = 10;
+    let mut heat = Value::Null;
+    until("two seconds of books are there", async || {
+        exchange.update(id, id + 1).await;
+        id += 1;
+        let answer = rig.get(path).await;
+        heat = if answer.status == 200 { answer.json() } else { Value::Null };
+        heat["columns"].as_array().is_some_and(|columns| columns.len() >= 2)
+    })
+    .await;
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let (step, rows) = (number(&heat["step"]), heat["rows"].as_u64().expect("rows") as usize);
+    assert!(step > 0.0);
+    for column in heat["columns"].as_array().unwrap() {
+        let cells: Vec<f64> = column["cells"].as_array().expect("cells").iter().map(number).collect();
+        assert_eq!(cells.len(), rows);
+        let filled: Vec<f64> = (0..rows).filter(|&row| cells[row] > 0.0).map(|row| number(&column["low"]) + row as f64 * step).collect();
+        assert!(filled[0] < number(&column["middle"]) && filled[filled.len() - 1] > number(&column["middle"]), "{column}");
+    }
+    for wrong in ["seconds=0", "every=0", "seconds=3600", "columns=3"] {
+        assert_eq!(rig.get(&format!("/api/v1/books/BTC-USDT/heat?{wrong}")).await.status, 400, "{wrong}");
+    }
+    assert_eq!(rig.get("/api/v1/books/XRP-USDT/heat").await.code(), "no_recent_frames");
+    let stages = rig.get("/api/v1/system").await.json()["stages"].clone();
+    let parsed = stages.as_array().expect("stages").iter().find(|stage| stage["stage"] == "parsed").expect("it is measured").clone();
+    let sum: u64 = parsed["buckets"].as_array().unwrap().iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum();
+    assert!(sum > 0 && sum == parsed["count"].as_u64().unwrap() && number(&parsed["p50_ms"]) <= number(&parsed["p99_ms"]), "{parsed}");
+    let outputs = rig.get("/api/v1/plugins/liquidity").await.json()["work"]["outputs"].clone();
+    let index = outputs.as_array().expect("outputs").iter().find(|output| output["name"] == "liquidity_index").expect("described").clone();
+    assert!(index["kind"] == "score" || index["kind"] == "ratio" || index["kind"] == "other", "{index}");
+    assert!(index["summary"].as_str().is_some_and(|text| !text.is_empty()));
+    rig.host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through_the_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hooks = folder.path().join("webhooks.toml");
+    std::fs::write(&hooks, "[[webhook]]\nname = \"pager\"\nkind = \"generic\"\nurl = \"http://127.0.0.1:1/\"\nsecret = \"secret\"\n").unwrap();
+    let rig = Rig::start(&[("ALERT_WEBHOOKS_FILE", hooks.to_str().unwrap())]).await;
+    let mut exchange = rig.exchange.subscribed().await;
+    exchange.snapshot(10, 50).await;
+    let tokens_file = rig.folder.path().join("tokens");
+    let (addr, serving, stop) = api_alone(&rig, &[("API_TOKENS_FILE", tokens_file.to_str().unwrap())]).await;
+    let read = async |path: &str| ask(&addr, "GET", path, &[], b"").await;
+    let change = async |role: &str, method: &str, path: &str, body: &str| {
+        let bearer = rig.bearer(role);
+        ask(&addr, method, path, &[("Authorization", &bearer), ("Content-Type", "application/json")], body.as_bytes()).await
+    };
+    // A rule.
+    let rule = r#"{"field":"feed.frames","comparison":">","threshold":0}"#;
+    let wrong = change("operator", "PUT", "/api/v1/alerts/rules/any", r#"{"field":"feed.framse","comparison":">","threshold":0}"#).await;
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "bad_rule"));
+    assert_eq!(change("operator", "PUT", "/api/v1/alerts/rules/any", rule).await.status, 200);
+    until("the host has it", async || {
+        let (here, there) = (read("/api/v1/alerts/rules").await, rig.get("/api/v1/alerts/rules").await);
+        here.json() == there.json() && here.text().contains("\"any\"")
+    })
+    .await;
+    // Its alert.
+    let alert = async || read("/api/v1/alerts?pair=BTC-USDT").await.json()["alerts"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "any").cloned());
+    until("its alert is on", async || alert().await.is_some()).await;
+    let id = alert().await.expect("on")["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/alerts/{id}/acknowledge");
+    assert_eq!(change("viewer", "POST", &path, "").await.code(), "role_too_low");
+    let seen = change("analyst", "POST", &path, "").await;
+    assert_eq!((seen.status, &seen.json()["state"], &seen.json()["acknowledged_by"]), (200, &"acknowledged".into(), &"of-analyst".into()), "{}", seen.text());
+    assert!(rig.get("/api/v1/alerts?state=acknowledged").await.text().contains(&id));
+    assert_eq!(change("analyst", "POST", "/api/v1/alerts/1-000-0/acknowledge", "").await.code(), "not_found");
+    assert!(read("/api/v1/alerts/recent").await.json()["alerts"].as_array().is_some_and(|steps| steps.len() >= 2));
+    // A silence.
+    let silence = r#"{"pair":"BTC-USDT","until":"2099-01-01T00:00:00Z"}"#;
+    assert_eq!(change("analyst", "PUT", "/api/v1/alerts/silences/quiet", silence).await.code(), "bad_silence", "for longer than a year");
+    let silence = format!(r#"{{"pair":"BTC-USDT","until":"{}"}}"#, clock::rfc3339(clock::unix_ms() + 60_000));
+    assert_eq!(change("analyst", "PUT", "/api/v1/alerts/silences/quiet", &silence).await.status, 200);
+    until("the host has it", async || {
+        let there = rig.get("/api/v1/alerts/silences").await.json();
+        there == read("/api/v1/alerts/silences").await.json() && there["silences"][0]["holds"] == true
+    })
+    .await;
+    assert_eq!(change("analyst", "DELETE", "/api/v1/alerts/silences/quiet", "").await.status, 200);
+    // Webhooks.
+    until("the host has told how they do", async || read("/api/v1/alerts/webhooks").await.json()["webhooks"][0]["name"] == "pager").await;
+    assert_eq!(change("operator", "POST", "/api/v1/alerts/webhooks/pager/test", "").await.status, 200);
+    assert_eq!(change("operator", "POST", "/api/v1/alerts/webhooks/other/test", "").await.code(), "not_found");
+    assert_eq!(change("operator", "DELETE", "/api/v1/alerts/rules/any", "").await.status, 200);
+    // Without a host nobody takes it, which is said, and the request is taken back.
+    let left = serde_json::json!({"id": "1-000-1", "state": "firing", "severity": "warning", "source": "rule", "name": "left", "code": "left", "message": "left", "numbers": {}, "began_ms": 1, "changed_ms": 1, "suppressed": 0, "host": "gone"});
+    rig.host.stop().await;
+    rig.redis.ask::<i64>(&["HSET", "alerts:active", "1-000-1", &left.to_string()]).await;
+    let bearer = format!("Bearer {}", rig.tokens["analyst"]);
+    let nobody = ask(&addr, "POST", "/api/v1/alerts/1-000-1/acknowledge", &[("Authorization", &bearer)], b"").await;
+    assert_eq!((nobody.status, nobody.code().as_str()), (503, "no_host"), "{}", nobody.text());
+    assert_eq!(rig.redis.ask::<i64>(&["EXISTS", "alerts:acknowledge"]).await, 0);
+    stop.cancel();
+    serving.await.expect("it ends");
 }
 
 /// A file of the repository.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt;
+use leadline_host::alerts::AlertDesk;
 use leadline_host::host::Host;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -120,12 +121,13 @@ async fn a_wrong_rule_is_refused_where_everybody_sees_it_and_acts_once_it_is_rig
     let last = recent(&redis).await.into_iter().find(|alert| alert["name"] == "mine").expect("its end");
     assert!(last["message"].as_str().expect("words").ends_with("(over: its rule was changed or removed)"), "{last}");
     // Through the handle that the API has.
-    let error = host.alerts.set_rule("mine", "{}").await.expect_err("refused").to_string();
+    let desk = AlertDesk::Host(host.alerts.clone());
+    let error = desk.set_rule("mine", "{}").await.expect_err("refused").to_string();
     assert!(error.contains("field") && error.contains("hint: "), "{error}");
-    host.alerts.set_rule("mine", r#"{"field":"feed.frames","comparison":">","threshold":0}"#).await.expect("taken");
+    desk.set_rule("mine", r#"{"field":"feed.frames","comparison":">","threshold":0}"#).await.expect("taken");
     until("it acts", async || !host.alerts.active(&leadline_host::alerts::AlertFilter::default()).is_empty()).await;
-    host.alerts.remove_rule("mine").await.expect("removed");
-    assert!(host.alerts.remove_rule("mine").await.is_err());
+    desk.remove_rule("mine").await.expect("removed");
+    assert!(desk.remove_rule("mine").await.is_err());
     host.stop().await;
 }
 

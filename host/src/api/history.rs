@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::app::App;
 use super::error::{ApiError, ErrorBody};
-use super::export;
+use super::export::{self, AlertPages, Format, ValuePages};
 use super::extract::{Path, Query};
 use super::pairs::checked;
 use super::system::fresh;
@@ -28,6 +27,8 @@ const USUAL_SPAN_MS: u64 = 3_600_000;
 const USUAL_LIMIT: usize = 1000;
 /// Values of a series that an export holds in memory at a time: with two hundred series some tens of megabytes.
 const EXPORT_PAGE: usize = 1000;
+/// Steps of alerts that an export reads at a time.
+const ALERT_PAGE: usize = 1000;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -37,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(alerts))
         .routes(routes!(book))
         .routes(routes!(export))
+        .routes(routes!(export_alerts))
 }
 
 /// When: RFC 3339, or back from now, such as `-15m` or `-1d`.
@@ -79,7 +81,7 @@ pub(super) struct Which {
     /// Of windows alone: their length, such as `1m` or `1h`.
     #[param(example = "1m")]
     every: Option<String>,
-    /// Of an export alone: `csv` or `jsonl`.
+    /// Of an export alone: `csv`, `jsonl` or `parquet`.
     #[param(example = "csv", default = "csv")]
     format: Option<String>,
 }
@@ -292,33 +294,63 @@ async fn book(State(app): State<App>, Path(pair): Path<String>, Query(at): Query
     Ok(fresh(PastBook { time: time(book.time_ns), bids: side(&book.bids), asks: side(&book.asks), instrument_id: pair }))
 }
 
-/// All values of a span as a file, streamed: CSV, or a JSON line a value.
+/// All values of a span as a file, streamed: CSV, a JSON line a value, or Apache Parquet.
+///
+/// Parquet has a column for each kind of value, `number`, `text` and `flag`, of which one is filled; `time` is in nanoseconds, UTC.
 #[utoipa::path(
     get,
     path = "/api/v1/history/export",
     tag = "history",
     params(Which),
-    responses((status = 200, description = "A line a value, in order of time within each piece of the span", body = String, content_type = "text/csv"))
+    responses((
+        status = 200,
+        description = "A row a value, in order of time within each piece of the span",
+        content((String = "text/csv"), (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"))
+    ))
 )]
 async fn export(State(app): State<App>, Query(which): Query<Which>) -> Result<Response, ApiError> {
     which.without(&[("every", which.every.is_some()), ("limit", which.limit.is_some())])?;
-    let format = match which.format.as_deref().unwrap_or("csv") {
-        "csv" => export::Format::Csv,
-        "jsonl" => export::Format::Jsonl,
-        other => return Err(ApiError::bad_request("bad_format", format!("`{}` can't be had", shown(other)), "format is csv or jsonl")),
-    };
-    let (history, mut query) = (Arc::clone(&app.history), which.range()?);
+    let format = Format::named(which.format.as_deref().unwrap_or("csv"))?;
+    let mut query = which.range()?;
     query.limit = EXPORT_PAGE;
-    // The first page is asked for before anything is answered: an error must not come as the end of a good file.
-    let first = history.range(query.clone()).await?;
-    let name = format!("attachment; filename=\"leadline-{}.{}\"", query.selection.measurement.name(), format.extension());
-    let body = Body::from_stream(export::lines(format, history, query, first));
-    let headers = [
-        (header::CONTENT_TYPE, format.content_type().to_owned()),
-        (header::CONTENT_DISPOSITION, name),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, body).into_response())
+    let name = query.selection.measurement.name();
+    export::file(format, name, ValuePages::new(Arc::clone(&app.history), query)).await
+}
+
+/// Which alerts of the past go into a file.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertFile {
+    /// Instruments, with commas between.
+    pairs: Option<String>,
+    /// From, inclusive: RFC 3339, or back from now, such as `-1d`; an hour back where nothing is said.
+    #[param(example = "-1h")]
+    from: Option<String>,
+    /// To, exclusive; now where nothing is said.
+    to: Option<String>,
+    /// `csv`, `jsonl` or `parquet`.
+    #[param(example = "csv", default = "csv")]
+    format: Option<String>,
+}
+
+/// All steps of alerts of a span as a file, streamed, the newest first: CSV, a JSON line a step, or Apache Parquet.
+#[utoipa::path(
+    get,
+    path = "/api/v1/history/alerts/export",
+    tag = "history",
+    params(AlertFile),
+    responses((
+        status = 200,
+        description = "A row a step",
+        content((String = "text/csv"), (String = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"))
+    ))
+)]
+async fn export_alerts(State(app): State<App>, Query(which): Query<AlertFile>) -> Result<Response, ApiError> {
+    let format = Format::named(which.format.as_deref().unwrap_or("csv"))?;
+    let span = span(which.from.as_deref(), which.to.as_deref())?;
+    let query = AlertQuery { pairs: list(which.pairs.as_deref())?, span, limit: ALERT_PAGE };
+    export::file(format, "alerts", AlertPages::new(Arc::clone(&app.history), query)).await
 }
 
 impl Which {

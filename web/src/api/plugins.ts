@@ -25,6 +25,7 @@ export interface AtWork {
   parameters: Record<string, unknown>;
   pair_parameters: Record<string, Record<string, unknown>>;
   schema: Schema;
+  outputs: Output[];
   budget: { fuel: number; deadline_ms: number; memory_bytes: number };
   tally: Tally;
   minute: Costs | null;
@@ -52,6 +53,17 @@ export interface Property {
   enum?: unknown[];
   unit?: string;
   "x-unit"?: string;
+}
+
+/** What a plugin says of one of its outputs. */
+export interface Output {
+  /** Its name in `analysis:{id}`. */
+  name: string;
+  kind: string;
+  unit: string;
+  low: number | null;
+  high: number | null;
+  summary: string;
 }
 
 export interface KeptVersion {

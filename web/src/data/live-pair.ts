@@ -2,11 +2,12 @@
 
 import { onUnmounted, ref, shallowRef, triggerRef } from "vue";
 
+import { pastHeat } from "../api/system";
 import { useLive } from "../stores/live";
 import { largeLevels, type LargeLevel } from "./analyses";
 import { Book, readBook } from "./book";
 import { readReadings, type Reading } from "./document";
-import { Heat } from "./heat";
+import { Heat, ROWS } from "./heat";
 import { Trail } from "./trail";
 
 /** Levels a side asked for: all that the exchange's channel has. */
@@ -83,6 +84,19 @@ export function useLivePair(id: string) {
       lineTick.value += 1;
     }
   });
+
+  /** What stood in the book before somebody looked, where the host still has it. */
+  async function begin(): Promise<void> {
+    try {
+      const past = await pastHeat(id, (COLUMNS * COLUMN_EVERY_MS) / 1000);
+      if (past.rows !== ROWS) return;
+      heat.value.begin(past.step, past.columns.map((column) => ({ at: column.time_ms, middle: column.middle, low: column.low, cells: Float32Array.from(column.cells) })));
+      triggerRef(heat);
+    } catch {
+      // It begins empty, and fills.
+    }
+  }
+  void begin();
 
   onUnmounted(() => {
     leaveBook();

@@ -14,6 +14,9 @@ export const en = {
   feed: "Feed",
   needsToken: "Changes need a token (settings, top right).",
   noData: "nothing yet",
+  yes: "yes",
+  no: "no",
+  rows: "{count} rows",
   edit: "Edit",
   close: "Close",
   remove: "Remove",
@@ -51,6 +54,7 @@ export const en = {
   system: {
     title: "System",
     all: "All figures of the host ({count})",
+    alerts: "Alerts, last hour",
     connections: "Exchange connections",
     disconnects: "Disconnects",
     reconnects: "Connects made",
@@ -70,10 +74,14 @@ export const en = {
     removeDo: "Remove",
     removeSure: "Remove {pair} and its keys?",
     stages: "Latency by stage",
+    stage: "Until it is",
+    noStages: "Only a host with a feed measures this, once frames come.",
   },
   stage: {
-    memory_lane_latency: "memory lane, frame to Redis",
-    buffered_lane_latency: "buffered lane, frame to Redis",
+    parsed: "read",
+    applied: "in the book",
+    analysed: "analysed",
+    acknowledged: "in Redis",
   },
   tile: {
     change: "over the last two minutes",
@@ -295,6 +303,12 @@ export const en = {
     suppressed: "came again {times} times",
     silenced: "silenced by {by}",
     lasted: "lasted {time}",
+    anyTime: "any time",
+    since: {
+      "1h": "last hour",
+      "1d": "last day",
+    },
+    exportMeans: "JSON: what is shown. CSV and Parquet: all steps of this time from the history, a day where none is chosen.",
     anySeverity: "any severity",
     anyState: "any state",
     anyPair: "any pair",
@@ -434,6 +448,8 @@ export const en = {
     ended: "ended",
   },
   history: {
+    report: "Leadline: report of a period",
+    every: "windows of {time}",
     measurement: "Measurement",
     of: {
       analysis_results: "Analyses",

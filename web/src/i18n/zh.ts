@@ -16,6 +16,9 @@ export const zh: Words = {
   feed: "数据源",
   needsToken: "修改需要令牌（右上角设置）。",
   noData: "暂无",
+  yes: "是",
+  no: "否",
+  rows: "{count} 行",
   edit: "编辑",
   close: "关闭",
   remove: "删除",
@@ -53,6 +56,7 @@ export const zh: Words = {
   system: {
     title: "系统",
     all: "主机全部指标（{count}）",
+    alerts: "近一小时告警",
     connections: "交易所连接",
     disconnects: "断开次数",
     reconnects: "建立连接次数",
@@ -72,10 +76,14 @@ export const zh: Words = {
     removeDo: "移除",
     removeSure: "移除 {pair} 及其键？",
     stages: "各阶段延迟",
+    stage: "截至阶段",
+    noStages: "仅接收行情的主机在收到消息后才有此数据。",
   },
   stage: {
-    memory_lane_latency: "内存通道：消息到 Redis",
-    buffered_lane_latency: "缓冲通道：消息到 Redis",
+    parsed: "解析",
+    applied: "写入订单簿",
+    analysed: "分析完成",
+    acknowledged: "写入 Redis",
   },
   tile: {
     change: "近两分钟",
@@ -297,6 +305,12 @@ export const zh: Words = {
     suppressed: "重复 {times} 次",
     silenced: "已静默：{by}",
     lasted: "持续 {time}",
+    anyTime: "任意时间",
+    since: {
+      "1h": "近一小时",
+      "1d": "近一天",
+    },
+    exportMeans: "JSON：当前显示的内容。CSV 与 Parquet：历史中该时间内的全部步骤，未选择时为近一天。",
     anySeverity: "全部级别",
     anyState: "全部状态",
     anyPair: "全部交易对",
@@ -436,6 +450,8 @@ export const zh: Words = {
     ended: "已结束",
   },
   history: {
+    report: "Leadline：时段报告",
+    every: "窗口 {time}",
     measurement: "数据集",
     of: {
       analysis_results: "分析结果",

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Message;
 use super::kept::KeptVersion;
+use super::outputs::OutputView;
 use crate::analysis::health::{Costs, PairHealth, PluginHealth, Tally};
 use crate::analysis::limits::Budget;
 use crate::analysis::logs::{LogLine, Logs};
@@ -225,6 +226,8 @@ pub struct AtWork {
     pub pair_parameters: BTreeMap<String, Value>,
     /// The JSON Schema of its parameters.
     pub schema: Value,
+    /// What it says of its outputs, in its order.
+    pub outputs: Vec<OutputView>,
     /// What a call may use.
     pub budget: Limits,
     /// Since it took over, over all pairs.
@@ -301,6 +304,7 @@ impl AtWork {
             parameters: json(&plugin.parameters.all),
             pair_parameters: plugin.parameters.pairs.iter().map(|(pair, own)| (pair.clone(), json(own))).collect(),
             schema: json(plugin.schema()),
+            outputs: plugin.described.iter().map(OutputView::of).collect(),
             budget: plugin.budget.into(),
             tally: health.tally.clone(),
             minute: health.minute,

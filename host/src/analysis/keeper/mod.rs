@@ -11,6 +11,7 @@
 //! - [`commands`]: what is asked of it while the host runs.
 //! - [`control`]: the handle to ask it by.
 //! - [`edit`]: changes of `plugins.toml` that leave its comments as they are.
+//! - [`outputs`]: what a plugin says of its outputs.
 //! - [`kept`]: versions that were at work, for the way back.
 //! - [`reports`]: how each plugin is doing, for Redis and for the handle.
 //! - [`watch`]: the thread, and the system's word that a file changed.
@@ -22,6 +23,7 @@ mod folder;
 mod kept;
 mod loading;
 mod looking;
+mod outputs;
 mod reports;
 mod shadows;
 mod versions;
