@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
+.PHONY: help setup build plugins web run test e2e page-weight audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: ## everything tested, on a machine that has nothing yet
 
 e2e: ## only the page in a real browser, against the demo
 	@scripts/e2e.sh
+
+page-weight: ## what a pair's page costs a browser: main thread over 20 s, memory over 20 minutes
+	@scripts/e2e.sh weight
 
 audit: ## licences, sources and known vulnerabilities of the dependencies
 	@scripts/audit.sh

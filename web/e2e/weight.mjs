@@ -2,7 +2,7 @@
 // books a second each, of which the page shows every change.
 //
 // node web/e2e/weight.mjs [busy SECONDS] [memory MINUTES]: without words, both, 20 s and 20 minutes. Prints figures; fails over the limits.
-// LEADLINE_PROGRAM (or LEADLINE_URL) as for run.mjs.
+// LEADLINE_PROGRAM (or LEADLINE_URL) as for run.mjs. LEADLINE_TRACE=yes also says what the main thread did.
 
 import process from "node:process";
 
@@ -28,6 +28,27 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 async function figures(session) {
   const { metrics } = await session.send("Performance.getMetrics");
   return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+}
+
+/** What the main thread's time goes into: own time of each kind of event, percent of the span, by the browser's own trace. */
+async function traced(browser, page, span) {
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline", "blink", "cc"] });
+  await pause(span);
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+  const name = new Map(traceEvents.filter((event) => event.name === "thread_name").map((event) => [`${event.pid} ${event.tid}`, event.args.name]));
+  const threads = Map.groupBy(traceEvents.filter((event) => event.ph === "X" && name.get(`${event.pid} ${event.tid}`) === "CrRendererMain"), (event) => `${event.pid} ${event.tid}`);
+  // The page that is looked at is the busiest of them.
+  const busiest = [...threads.values()].sort((a, b) => b.length - a.length)[0] ?? [];
+  const own = new Map();
+  const open_ = [];
+  for (const event of busiest.sort((a, b) => a.ts - b.ts || b.dur - a.dur)) {
+    while (open_.length > 0 && open_.at(-1).ts + open_.at(-1).dur <= event.ts) open_.pop();
+    const parent = open_.at(-1);
+    if (parent !== undefined) own.set(parent.name, (own.get(parent.name) ?? 0) - event.dur);
+    own.set(event.name, (own.get(event.name) ?? 0) + event.dur);
+    open_.push(event);
+  }
+  return [...own].map(([kind, us]) => [kind, us / (10 * span)]).sort((a, b) => b[1] - a[1]).slice(0, 14);
 }
 
 /** The page's updates of a book so far, counted by the page's own socket. */
@@ -60,6 +81,9 @@ try {
     console.log(`main thread busy ${busy.toFixed(1)} % over ${span.toFixed(0)} s at ${((books() - held) / span).toFixed(1)} books a second`);
     console.log(`  of it scripts ${share("ScriptDuration").toFixed(1)}, styles ${share("RecalcStyleDuration").toFixed(1)}, layout ${share("LayoutDuration").toFixed(1)}`);
     good &&= busy < 100 * BUSY_LIMIT;
+    if (process.env.LEADLINE_TRACE) {
+      for (const [kind, percent] of await traced(browser, page, 10_000)) console.log(`  ${percent.toFixed(2).padStart(6)} %  ${kind}`);
+    }
   }
   if (minutes > 0) {
     const heaps = [];

@@ -12,7 +12,7 @@ export type Drawing =
   | { as: "text"; text: string }
   | { as: "number"; value: number; shown: string; /** Where it lies in its range, 0 to 1. */ share: number | null }
   | { as: "table"; columns: string[]; rows: string[][]; more: number }
-  | { as: "document"; text: string; list: boolean };
+  | { as: "document"; text: string };
 
 /** Rows of a table that are shown. */
 const MOST_ROWS = 12;
@@ -35,7 +35,7 @@ function documented(value: unknown): Drawing {
       return { as: "table", columns: ["", ...columns], rows: rows.slice(0, MOST_ROWS).map(([name, row]) => [name, ...columns.map((column) => cell(row[column]))]), more: Math.max(0, rows.length - MOST_ROWS) };
     }
   }
-  return { as: "document", text: JSON.stringify(value, null, 1), list: Array.isArray(value) };
+  return { as: "document", text: JSON.stringify(value, null, 1) };
 }
 
 /** How a value is drawn: by the plugin's description where there is one, else by what it looks like. */

@@ -16,7 +16,6 @@ export const en = {
   noData: "nothing yet",
   yes: "yes",
   no: "no",
-  rows: "{count} rows",
   edit: "Edit",
   close: "Close",
   remove: "Remove",

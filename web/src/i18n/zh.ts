@@ -18,7 +18,6 @@ export const zh: Words = {
   noData: "暂无",
   yes: "是",
   no: "否",
-  rows: "{count} 行",
   edit: "编辑",
   close: "关闭",
   remove: "删除",
