@@ -664,7 +664,7 @@ async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through
     let mut exchange = rig.exchange.subscribed().await;
     exchange.snapshot(10, 50).await;
     let tokens_file = rig.folder.path().join("tokens");
-    let (addr, serving, stop) = api_alone(&rig, &[("API_TOKENS_FILE", tokens_file.to_str().unwrap())]).await;
+    let (addr, serving, stop) = api_alone(&rig, &[("API_TOKENS_FILE", tokens_file.to_str().unwrap()), ("API_RATE_LIMIT", "100000")]).await;
     let read = async |path: &str| ask(&addr, "GET", path, &[], b"").await;
     let change = async |role: &str, method: &str, path: &str, body: &str| {
         let bearer = rig.bearer(role);

@@ -12,6 +12,7 @@ import { clicks } from "./clicks.mjs";
 import { behindNginx } from "./nginx.mjs";
 import { overview, states } from "./overview.mjs";
 import { pair } from "./pair.mjs";
+import { phone } from "./phone.mjs";
 
 const program = process.env.LEADLINE_PROGRAM;
 if (!process.env.LEADLINE_URL && !program) {
@@ -26,6 +27,7 @@ try {
   await overview(browser, url);
   await states(browser, url);
   await pair(browser, url);
+  await phone(browser, url);
   await accessibility(browser, url);
   await changes(browser, url, token, demo);
   await clicks(browser, url);

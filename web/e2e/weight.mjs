@@ -63,6 +63,21 @@ const url = process.env.LEADLINE_URL ?? demo.url;
 const browser = await launch();
 let good = true;
 try {
+  // How long until the first pair is there, in a browser that has nothing of the page yet; and how much came for it.
+  const loads = [];
+  let kilobytes = 0;
+  for (let time = 0; time < 5; time += 1) {
+    const first = await open(browser, "about:blank");
+    const begun = performance.now();
+    await first.page.goto(url, { waitUntil: "commit" });
+    await first.page.waitForSelector("[data-pair]");
+    loads.push(performance.now() - begun);
+    const sizes = await first.page.evaluate(() => performance.getEntriesByType("resource").filter((one) => /\.(js|css)$/.test(one.name)).map((one) => one.encodedBodySize));
+    kilobytes = sizes.reduce((sum, size) => sum + size, 0) / 1000;
+    await first.context.close();
+  }
+  loads.sort((a, b) => a - b);
+  console.log(`first load: ${kilobytes.toFixed(0)} kB of scripts and styles; the first pair after ${loads[2].toFixed(0)} ms (of five loads ${loads[0].toFixed(0)} to ${loads[4].toFixed(0)})`);
   const { page, errors } = await open(browser, "about:blank");
   const books = countBooks(page);
   const session = await page.context().newCDPSession(page);

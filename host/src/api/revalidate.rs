@@ -3,9 +3,9 @@
 //! Every answer that says `no-cache`, that is "ask again before you use it", gets an `ETag` of its bytes. A client that asks with
 //! `If-None-Match` and has the same is told 304 without a body. Answers of the moment say `no-store` and pass untouched.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ring::digest;
@@ -21,7 +21,7 @@ pub(super) async fn revalidate(request: Request, next: Next) -> Response {
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let response = next.run(request).await;
     let asked_anew = response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == "no-cache");
-    if !is_get || response.status() != StatusCode::OK || !asked_anew || length(response.headers()).is_none_or(|length| length > LARGEST) {
+    if !is_get || response.status() != StatusCode::OK || !asked_anew || length(&response).is_none_or(|length| length > LARGEST as u64) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -43,8 +43,10 @@ pub(super) async fn revalidate(request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::from(bytes))
 }
 
-fn length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// Bytes of the body, of a file by its header; none: nobody knows.
+fn length(response: &Response) -> Option<u64> {
+    let declared = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    declared.or_else(|| response.body().size_hint().exact())
 }
 
 /// Of the bytes as they are sent, so packed and unpacked ones differ.
