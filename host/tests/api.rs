@@ -530,7 +530,10 @@ async fn what_was_kept_is_asked_for_in_pages_and_windows_and_exported_whole() {
     let numbers: Vec<f64> = rows.iter().filter_map(|row| row.get_double(5).ok()).collect();
     assert_eq!(numbers, values);
     let first = &rows[0];
-    assert_eq!((first.get_string(2).unwrap().as_str(), first.get_long(0).unwrap() / 1_000_000), ("BTC-USDT", i64::try_from(base_ms).unwrap()));
+    assert_eq!(
+        (first.get_string(2).unwrap().as_str(), first.get_long(0).unwrap() / 1_000_000),
+        ("BTC-USDT", i64::try_from(base_ms).unwrap())
+    );
     assert!(rows.iter().any(|row| row.get_string(6).is_ok_and(|text| text == "=1, \"two\"")), "a text is as it was kept");
     // Alerts: more than a page of them.
     const STEPS: usize = 1500;
@@ -659,7 +662,8 @@ async fn what_stood_in_a_book_over_the_last_minutes_is_told_in_columns() {
 async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let hooks = folder.path().join("webhooks.toml");
-    std::fs::write(&hooks, "[[webhook]]\nname = \"pager\"\nkind = \"generic\"\nurl = \"http://127.0.0.1:1/\"\nsecret = \"secret\"\n").unwrap();
+    std::fs::write(&hooks, "[[webhook]]\nname = \"pager\"\nkind = \"generic\"\nurl = \"http://127.0.0.1:1/\"\nsecret = \"secret\"\n")
+        .unwrap();
     let rig = Rig::start(&[("ALERT_WEBHOOKS_FILE", hooks.to_str().unwrap())]).await;
     let mut exchange = rig.exchange.subscribed().await;
     exchange.snapshot(10, 50).await;
@@ -681,13 +685,22 @@ async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through
     })
     .await;
     // Its alert.
-    let alert = async || read("/api/v1/alerts?pair=BTC-USDT").await.json()["alerts"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "any").cloned());
+    let alert = async || {
+        read("/api/v1/alerts?pair=BTC-USDT").await.json()["alerts"]
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["name"] == "any").cloned())
+    };
     until("its alert is on", async || alert().await.is_some()).await;
     let id = alert().await.expect("on")["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/v1/alerts/{id}/acknowledge");
     assert_eq!(change("viewer", "POST", &path, "").await.code(), "role_too_low");
     let seen = change("analyst", "POST", &path, "").await;
-    assert_eq!((seen.status, &seen.json()["state"], &seen.json()["acknowledged_by"]), (200, &"acknowledged".into(), &"of-analyst".into()), "{}", seen.text());
+    assert_eq!(
+        (seen.status, &seen.json()["state"], &seen.json()["acknowledged_by"]),
+        (200, &"acknowledged".into(), &"of-analyst".into()),
+        "{}",
+        seen.text()
+    );
     assert!(rig.get("/api/v1/alerts?state=acknowledged").await.text().contains(&id));
     assert_eq!(change("analyst", "POST", "/api/v1/alerts/1-000-0/acknowledge", "").await.code(), "not_found");
     assert!(read("/api/v1/alerts/recent").await.json()["alerts"].as_array().is_some_and(|steps| steps.len() >= 2));

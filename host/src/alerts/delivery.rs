@@ -124,8 +124,12 @@ pub(super) fn client(proxies: Arc<Proxies>) -> Result<reqwest::Client, reqwest::
 
 impl Delivery {
     pub(super) fn new(webhook: Webhook, client: reqwest::Client, pace: Pace) -> Arc<Self> {
-        let status =
-            DeliveryStatus { name: webhook.name.clone(), kind: webhook.kind.as_str().to_owned(), place: webhook.place(), ..DeliveryStatus::default() };
+        let status = DeliveryStatus {
+            name: webhook.name.clone(),
+            kind: webhook.kind.as_str().to_owned(),
+            place: webhook.place(),
+            ..DeliveryStatus::default()
+        };
         Arc::new(Self { webhook, waiting: Mutex::default(), wake: Notify::new(), status: Mutex::new(status), client, pace })
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::handle::{AlertError, AlertFilter, PATIENCE, no_alert, no_webhook, worst_first};
 use super::rule::Catalog;
 use super::shelf::Shelf;
-use super::silence::{Silences, SilenceView};
+use super::silence::{SilenceView, Silences};
 use super::store::{self, Entries, ReadError};
 use super::{Alert, AlertState, DeliveryStatus, RuleView, rulebook};
 use crate::analysis::Desks;

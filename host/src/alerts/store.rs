@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Alert, DeliveryStatus};
 use super::ledger::RECENT;
+use super::{Alert, DeliveryStatus};
 use crate::results::{Link, LinkError, keys};
 
 /// Entries of a Hash that are read: more are a mistake, and must not fill the host.

@@ -18,8 +18,8 @@ use super::security::Caller;
 use super::security::audit::What;
 use super::system::{fresh, seldom};
 use crate::alerts::{
-    Alert, AlertError, AlertFilter, AlertState, DeliveryStatus, Preview, RECENT, RuleText, RuleView, Severity, SilenceText,
-    SilenceView, Source,
+    Alert, AlertError, AlertFilter, AlertState, DeliveryStatus, Preview, RECENT, RuleText, RuleView, Severity, SilenceText, SilenceView,
+    Source,
 };
 use crate::clock::unix_ms;
 use crate::history::query::QueryError;
@@ -356,7 +356,11 @@ async fn webhooks(State(app): State<App>) -> Result<Response, ApiError> {
         (status = 404, description = "There is no webhook of this name", body = ErrorBody)
     )
 )]
-async fn test_webhook(State(app): State<App>, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Result<Response, ApiError> {
+async fn test_webhook(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
     app.alerts.test_webhook(&name, caller.name()).await?;
     let what = format!("webhook {name} tested");
     Ok(taken(name, what))

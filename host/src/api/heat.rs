@@ -123,9 +123,8 @@ fn raw(time_ms: u64, book: &OrderBook) -> Option<Raw> {
 
 /// All columns on one grid, which the newest book needs.
 fn gridded(instrument_id: String, columns: Vec<Raw>) -> Heat {
-    let reach = columns.last().map_or(0.0, |newest| {
-        newest.levels.iter().map(|(price, _)| (price - newest.middle).abs()).fold(0.0, f64::max)
-    });
+    let reach =
+        columns.last().map_or(0.0, |newest| newest.levels.iter().map(|(price, _)| (price - newest.middle).abs()).fold(0.0, f64::max));
     let step = 2.0 * reach * ROOM / ROWS as f64;
     if step <= 0.0 {
         return Heat { instrument_id, rows: ROWS, step: 0.0, columns: Vec::new() };

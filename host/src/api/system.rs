@@ -105,7 +105,12 @@ impl StageView {
             mean_ms: (counts.count > 0).then(|| counts.sum * 1000.0 / counts.count as f64),
             p50_ms: quantile(0.5),
             p99_ms: quantile(0.99),
-            buckets: counts.buckets.iter().filter(|(_, count)| *count > 0).map(|(bound, count)| Bucket { to_ms: ms(*bound), count: *count }).collect(),
+            buckets: counts
+                .buckets
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(bound, count)| Bucket { to_ms: ms(*bound), count: *count })
+                .collect(),
         }
     }
 }
@@ -182,7 +187,10 @@ mod tests {
         }
         let view = StageView::of(("parsed", "", &stage));
         assert_eq!((view.count, view.p50_ms, view.p99_ms), (4, Some(0.004), Some(1.024)));
-        assert_eq!(view.buckets.iter().map(|bucket| (bucket.to_ms, bucket.count)).collect::<Vec<_>>(), [(Some(0.004), 3), (Some(1.024), 1)]);
+        assert_eq!(
+            view.buckets.iter().map(|bucket| (bucket.to_ms, bucket.count)).collect::<Vec<_>>(),
+            [(Some(0.004), 3), (Some(1.024), 1)]
+        );
         assert!(view.mean_ms.is_some_and(|mean| (mean - 0.909 / 4.0).abs() < 1e-9));
         assert_eq!(StageView::of(("parsed", "", &Stage::default())).p50_ms, None);
     }

@@ -122,12 +122,7 @@ pub(super) async fn file<P: Pages>(format: Format, name: &str, mut pages: P) -> 
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-async fn write<P: Pages>(
-    format: Format,
-    mut pages: P,
-    first: Option<P::Page>,
-    out: &mpsc::Sender<io::Result<Bytes>>,
-) -> io::Result<()> {
+async fn write<P: Pages>(format: Format, mut pages: P, first: Option<P::Page>, out: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
     let mut sheet = Sheet::begin(format, <P::Page as rows::Page>::COLUMNS)?;
     let mut next = first;
     while let Some(page) = next {

@@ -159,9 +159,7 @@ impl Held {
 
 fn field((name, kind): &Column) -> Result<Type, ParquetError> {
     let (physical, logical, repetition) = match kind {
-        Kind::Time => {
-            (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS)), Repetition::REQUIRED)
-        }
+        Kind::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS)), Repetition::REQUIRED),
         Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String), Repetition::REQUIRED),
         Kind::MaybeText => (Physical::BYTE_ARRAY, Some(LogicalType::String), Repetition::OPTIONAL),
         Kind::MaybeNumber => (Physical::DOUBLE, None, Repetition::OPTIONAL),
@@ -194,7 +192,8 @@ mod tests {
             source: "liquidity".into(),
             field: field.into(),
         };
-        let points = |value: fn(i64) -> Value| (from..from + count).map(|n| query::Point { time_ns: n * 1_000_000_007, value: value(n) }).collect();
+        let points =
+            |value: fn(i64) -> Value| (from..from + count).map(|n| query::Point { time_ns: n * 1_000_000_007, value: value(n) }).collect();
         let series = [
             (key("liquidity_index"), points(|n| Value::Number(n as f64 / 3.0))),
             (key("liquidity.note"), points(|n| Value::Text(Arc::from(format!("é{n}"))))),

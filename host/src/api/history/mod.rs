@@ -1,4 +1,10 @@
 //! What was kept: which series there are, their values, windows over them, alerts, books of the past, and export.
+//!
+//! # Layout
+//!
+//! - [`questions`]: what is asked: which series, when, in what form.
+
+mod questions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +12,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,14 +23,11 @@ use super::export::{self, AlertPages, Format, ValuePages};
 use super::extract::{Path, Query};
 use super::pairs::checked;
 use super::system::fresh;
-use crate::clock::{parse_rfc3339, rfc3339, unix_ms};
-use crate::history::entry::{AlertEntry, Measurement, Value};
-use crate::history::query::{AlertQuery, Name, QueryError, RangeQuery, Selection, SeriesKey, Span, WindowQuery};
+use crate::clock::{rfc3339, unix_ms};
+use crate::history::entry::{AlertEntry, Value};
+use crate::history::query::{AlertQuery, Name, QueryError, SeriesKey, WindowQuery};
+use questions::{AlertFile, At, Times, Which, WhichAlerts, list, moment, shown, span};
 
-/// How far back an answer goes where nothing is said.
-const USUAL_SPAN_MS: u64 = 3_600_000;
-/// Values of a series in one answer where nothing is said.
-const USUAL_LIMIT: usize = 1000;
 /// Values of a series that an export holds in memory at a time: with two hundred series some tens of megabytes.
 const EXPORT_PAGE: usize = 1000;
 /// Steps of alerts that an export reads at a time.
@@ -39,51 +42,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(book))
         .routes(routes!(export))
         .routes(routes!(export_alerts))
-}
-
-/// When: RFC 3339, or back from now, such as `-15m` or `-1d`.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Times {
-    /// From, inclusive; an hour back where nothing is said.
-    #[param(example = "-1h")]
-    from: Option<String>,
-    /// To, exclusive; now where nothing is said.
-    to: Option<String>,
-}
-
-/// Which values. Names with commas between; what isn't named matches everything.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Which {
-    /// `analysis_results`, `connection_metrics` or `host_metrics`.
-    #[param(example = "analysis_results", default = "analysis_results")]
-    measurement: Option<String>,
-    /// Instruments.
-    #[param(example = "BTC-USDT,ETH-USDT")]
-    pairs: Option<String>,
-    /// Plugins, or hosts.
-    #[param(example = "liquidity")]
-    sources: Option<String>,
-    /// Fields.
-    #[param(example = "liquidity_index")]
-    fields: Option<String>,
-    /// From, inclusive: RFC 3339, or back from now, such as `-15m`; an hour back where nothing is said.
-    #[param(example = "-1h")]
-    from: Option<String>,
-    /// To, exclusive; now where nothing is said.
-    to: Option<String>,
-    /// Most values of one series, 1 to 10000.
-    #[param(minimum = 1, maximum = 10000, default = 1000)]
-    limit: Option<usize>,
-    /// Of windows alone: their length, such as `1m` or `1h`.
-    #[param(example = "1m")]
-    every: Option<String>,
-    /// Of an export alone: `csv`, `jsonl` or `parquet`.
-    #[param(example = "csv", default = "csv")]
-    format: Option<String>,
 }
 
 /// A series, and when it has values.
@@ -173,33 +131,6 @@ pub(super) struct AlertSteps {
     alerts: Vec<AlertStep>,
     /// Where there is more: the `to` to go on with.
     next_to: Option<String>,
-}
-
-/// Which alerts of the past.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WhichAlerts {
-    /// Instruments, with commas between.
-    pairs: Option<String>,
-    /// From, inclusive: RFC 3339, or back from now, such as `-1d`; an hour back where nothing is said.
-    #[param(example = "-1h")]
-    from: Option<String>,
-    /// To, exclusive; now where nothing is said.
-    to: Option<String>,
-    /// Most steps, 1 to 1000.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<usize>,
-}
-
-/// When.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct At {
-    /// RFC 3339, or back from now, such as `-15m`; now where nothing is said.
-    #[param(example = "-15m")]
-    at: Option<String>,
 }
 
 /// A book of the past, as far as books are kept (`HISTORY_BOOKS`).
@@ -317,23 +248,6 @@ async fn export(State(app): State<App>, Query(which): Query<Which>) -> Result<Re
     export::file(format, name, ValuePages::new(Arc::clone(&app.history), query)).await
 }
 
-/// Which alerts of the past go into a file.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AlertFile {
-    /// Instruments, with commas between.
-    pairs: Option<String>,
-    /// From, inclusive: RFC 3339, or back from now, such as `-1d`; an hour back where nothing is said.
-    #[param(example = "-1h")]
-    from: Option<String>,
-    /// To, exclusive; now where nothing is said.
-    to: Option<String>,
-    /// `csv`, `jsonl` or `parquet`.
-    #[param(example = "csv", default = "csv")]
-    format: Option<String>,
-}
-
 /// All steps of alerts of a span as a file, streamed, the newest first: CSV, a JSON line a step, or Apache Parquet.
 #[utoipa::path(
     get,
@@ -353,67 +267,6 @@ async fn export_alerts(State(app): State<App>, Query(which): Query<AlertFile>) -
     export::file(format, "alerts", AlertPages::new(Arc::clone(&app.history), query)).await
 }
 
-impl Which {
-    fn selection(&self) -> Result<Selection, ApiError> {
-        let name = self.measurement.as_deref().unwrap_or("analysis_results");
-        let measurement = Measurement::named(name).ok_or_else(|| {
-            let hint = "measurement is analysis_results, connection_metrics or host_metrics";
-            ApiError::bad_request("bad_measurement", format!("there is no measurement `{}`", shown(name)), hint)
-        })?;
-        let (pairs, sources, fields) = (list(self.pairs.as_deref())?, list(self.sources.as_deref())?, list(self.fields.as_deref())?);
-        Ok(Selection { measurement, pairs, sources, fields })
-    }
-
-    fn span(&self) -> Result<Span, ApiError> {
-        span(self.from.as_deref(), self.to.as_deref())
-    }
-
-    fn range(&self) -> Result<RangeQuery, ApiError> {
-        Ok(RangeQuery { selection: self.selection()?, span: self.span()?, limit: self.limit.unwrap_or(USUAL_LIMIT) })
-    }
-
-    /// Refuses what another route takes.
-    fn without(&self, given: &[(&str, bool)]) -> Result<(), ApiError> {
-        match given.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(ApiError::bad_request("bad_query", format!("`{name}` means nothing here"), "leave it out")),
-            None => Ok(()),
-        }
-    }
-}
-
-fn list(names: Option<&str>) -> Result<Vec<Name>, ApiError> {
-    Ok(Name::all(names.unwrap_or_default().split(',').filter(|name| !name.is_empty()))?)
-}
-
-fn span(from: Option<&str>, to: Option<&str>) -> Result<Span, ApiError> {
-    let now = unix_ms();
-    let to_ns = moment(to, now)?;
-    let from_ns = match from {
-        Some(from) => moment(Some(from), now)?,
-        None => to_ns.saturating_sub(i64::try_from(USUAL_SPAN_MS).unwrap_or(0) * 1_000_000),
-    };
-    Ok(Span::new(from_ns, to_ns)?)
-}
-
-/// A moment as a client writes it, in nanoseconds since 1970.
-fn moment(text: Option<&str>, now_ms: u64) -> Result<i64, ApiError> {
-    let wrong = |text: &str| {
-        ApiError::bad_request("bad_time", format!("`{}` is no time", shown(text)), "2026-11-25T17:00:00Z, or back from now: -15m, -1h, -7d")
-    };
-    let ns = |ms: u64| i64::try_from(u128::from(ms) * 1_000_000).unwrap_or(i64::MAX);
-    let Some(text) = text else { return Ok(ns(now_ms)) };
-    if let Some(back) = text.strip_prefix('-') {
-        let back: Duration = humantime::parse_duration(back).map_err(|_| wrong(text))?;
-        return Ok(ns(now_ms.saturating_sub(u64::try_from(back.as_millis()).unwrap_or(u64::MAX))));
-    }
-    // To the nanosecond, so that `next` goes on where a page ended.
-    if let Ok(time) = humantime::parse_rfc3339(text) {
-        let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| wrong(text))?;
-        return i64::try_from(since.as_nanos()).map_err(|_| wrong(text));
-    }
-    parse_rfc3339(text).map(ns).ok_or_else(|| wrong(text))
-}
-
 fn names(key: &SeriesKey) -> (&'static str, String, String, String) {
     (key.measurement.name(), key.pair.to_string(), key.source.to_string(), key.field.to_string())
 }
@@ -423,13 +276,13 @@ fn time(ns: i64) -> String {
 }
 
 /// A time to the nanosecond.
-pub(super) fn precise(ns: i64) -> String {
+pub(in crate::api) fn precise(ns: i64) -> String {
     let since = Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
     humantime::format_rfc3339_nanos(std::time::UNIX_EPOCH + since).to_string()
 }
 
 /// A value as JSON.
-pub(super) fn json(value: &Value) -> serde_json::Value {
+pub(in crate::api) fn json(value: &Value) -> serde_json::Value {
     match value {
         Value::Number(number) => (*number).into(),
         Value::Text(text) => text.to_string().into(),
@@ -450,10 +303,6 @@ fn step(entry: AlertEntry) -> AlertStep {
         message: entry.message.to_string(),
         numbers: serde_json::from_str(&entry.numbers).unwrap_or_default(),
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 impl From<QueryError> for ApiError {
