@@ -37,7 +37,7 @@ export async function clicks(browser, url) {
     const { page, context } = await open(browser, url);
     const hand = counted(page);
     const row = '[data-pair="BTC-USDT"] [data-plugin="large_orders"]';
-    const version = (await (await page.waitForSelector(`${row} [data-test="version"]`)).textContent())?.trim();
+    const version = (await (await page.waitForSelector(`${row} [data-test="version"]`, { state: "attached" })).textContent())?.trim();
     expect(/^\d+\.\d+\.\d+$/.test(version ?? ""), `the tile says ${version}`);
     await hand.click(`${row} a`);
     await page.waitForFunction((wanted) => document.querySelector('[data-test="version"]')?.textContent?.trim() === wanted, version);
