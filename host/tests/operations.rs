@@ -332,6 +332,17 @@ async fn leadline_check_names_what_is_in_the_way_and_changes_nothing() {
     for words in ["fail  pairs", "fail  rules     mine: it is no rule", "fail  webhooks", "fail  plugins", "fail  folders", "5 failed"] {
         assert!(text.contains(words), "{words} isn't in {text}");
     }
+    let tokens = folder.path().join("tokens.toml");
+    std::fs::write(&tokens, "nonsense").expect("written");
+    let (code, text) = check(&[
+        ("API_TOKENS_FILE", tokens.to_str().expect("text")),
+        ("API_AUDIT_FILE", "/proc/nowhere/audit.jsonl"),
+        ("BACKUP_DIR", "/proc/nowhere"),
+    ]);
+    assert_eq!(code, Some(1), "{text}");
+    for words in ["fail  tokens", "fail  folders   API_AUDIT_FILE", "fail  folders   BACKUP_DIR"] {
+        assert!(text.contains(words), "{words} isn't in {text}");
+    }
     let (code, text) = check(&[("REDIS_DB", "x")]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("fail  settings  REDIS_DB (environment): `x` is no whole number"), "{text}");
