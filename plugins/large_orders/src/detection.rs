@@ -115,27 +115,22 @@ impl SideOrders {
         self.before.clear();
         self.before.extend(self.large.iter().map(|level| (level.price, level.born_ms)));
         self.large.clear();
-        // Few levels are large: most chunks of eight are passed over by their maximum.
-        for (chunk_index, chunk) in notional.chunks(8).enumerate() {
-            if !kernels::any_at_least(chunk, self.threshold) {
-                continue;
-            }
-            for (i, &value) in chunk.iter().enumerate().filter(|(_, value)| **value >= self.threshold) {
-                let at = chunk_index * 8 + i;
-                let (price, size, orders) = (columns.prices[at], columns.sizes[at], columns.orders[at]);
-                let born_ms = self.before.iter().find(|(known, _)| *known == price).map_or(now_ms, |(_, born_ms)| *born_ms);
-                self.large.push(LargeLevel {
-                    price,
-                    size,
-                    base: depth.base_units(price, size),
-                    notional: value,
-                    orders,
-                    distance_bps: side.distance_bps[at],
-                    born_ms,
-                    kind: kind(value, orders, self.threshold),
-                });
-            }
-        }
+        let Self { large, before, threshold, .. } = self;
+        let threshold = *threshold;
+        kernels::each_at_least(notional, threshold, |at, value| {
+            let (price, size, orders) = (columns.prices[at], columns.sizes[at], columns.orders[at]);
+            let born_ms = before.iter().find(|(known, _)| *known == price).map_or(now_ms, |(_, born_ms)| *born_ms);
+            large.push(LargeLevel {
+                price,
+                size,
+                base: depth.base_units(price, size),
+                notional: value,
+                orders,
+                distance_bps: side.distance_bps[at],
+                born_ms,
+                kind: kind(value, orders, threshold),
+            });
+        });
         self.spread(side, levels, total);
     }
 

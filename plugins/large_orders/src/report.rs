@@ -1,6 +1,6 @@
 //! The reading: sums and counts of each side, and the large levels and their distribution as JSON.
 
-use leadline_plugin::{Book, Depth, Json, TickGrid, format};
+use leadline_plugin::{Book, Depth, Json, TickGrid, format::Text};
 
 use crate::algorithm::LargeOrders;
 use crate::detection::{RANGES_BPS, SideOrders};
@@ -61,69 +61,69 @@ pub(crate) fn outputs(analysis: &LargeOrders, book: &Book<'_>) -> Outputs {
 }
 
 fn list(analysis: &LargeOrders, now_ms: u64, grid: &TickGrid) -> String {
-    let mut text = String::with_capacity(1536);
+    let mut text = Text::with_capacity(1536);
     for (name, side) in [("{\"buy\":[", &analysis.buys), ("],\"sell\":[", &analysis.sells)] {
-        text.push_str(name);
+        text.push(name);
         let levels = if side.judged { side.large.as_slice() } else { &[] };
         for (i, level) in levels.iter().enumerate() {
-            text.push_str(if i == 0 { "{\"price\":" } else { ",{\"price\":" });
-            grid.write(&mut text, level.price);
-            text.push_str(",\"size\":");
-            format::write(&mut text, level.base);
-            text.push_str(",\"notional\":");
-            format::write(&mut text, level.notional);
+            text.push(if i == 0 { "{\"price\":" } else { ",{\"price\":" });
+            text.price(grid, level.price);
+            text.push(",\"size\":");
+            text.number(level.base);
+            text.push(",\"notional\":");
+            text.number(level.notional);
             if level.orders > 0 {
-                text.push_str(",\"orders\":");
-                format::write(&mut text, f64::from(level.orders));
-                text.push_str(",\"average\":");
-                format::write(&mut text, level.notional / f64::from(level.orders));
+                text.push(",\"orders\":");
+                text.number(f64::from(level.orders));
+                text.push(",\"average\":");
+                text.number(level.notional / f64::from(level.orders));
             } else {
-                text.push_str(",\"orders\":null,\"average\":null");
+                text.push(",\"orders\":null,\"average\":null");
             }
-            text.push_str(",\"distance\":");
-            format::write_fixed(&mut text, level.distance_bps, 3);
-            text.push_str(",\"age\":");
-            format::write_fixed(&mut text, now_ms.saturating_sub(level.born_ms) as f64 / 1000.0, 3);
-            text.push_str(",\"kind\":\"");
-            text.push_str(level.kind.word());
-            text.push_str("\"}");
+            text.push(",\"distance\":");
+            text.fixed(level.distance_bps, 3);
+            text.push(",\"age\":");
+            text.fixed(now_ms.saturating_sub(level.born_ms) as f64 / 1000.0, 3);
+            text.push(",\"kind\":\"");
+            text.push(level.kind.word());
+            text.push("\"}");
         }
     }
-    text.push_str("]}");
-    text
+    text.push("]}");
+    text.finish()
 }
 
 fn distribution(analysis: &LargeOrders, depth: &Depth) -> String {
-    let mut text = String::with_capacity(1024);
+    let mut text = Text::with_capacity(1024);
     for (name, side, depth) in [("{\"buy\":[", &analysis.buys, &depth.bids), ("],\"sell\":[", &analysis.sells, &depth.asks)] {
-        text.push_str(name);
+        text.push(name);
         let ranges = if side.judged { side.ranges.as_slice() } else { &[] };
         let mut from = 0.0;
         let coverage = depth.coverage_bps();
         for (i, (range, &to)) in ranges.iter().zip(&RANGES_BPS).enumerate() {
-            text.push_str(if i == 0 { "{\"from\":" } else { ",{\"from\":" });
-            format::write(&mut text, from);
-            text.push_str(",\"to\":");
-            format::write(&mut text, to);
+            text.push(if i == 0 { "{\"from\":" } else { ",{\"from\":" });
+            text.number(from);
+            text.push(",\"to\":");
+            text.number(to);
             // Beyond the farthest level nothing is known: that is not a count of 0.
-            text.push_str(if to <= coverage { ",\"complete\":true" } else { ",\"complete\":false" });
+            text.push(if to <= coverage { ",\"complete\":true" } else { ",\"complete\":false" });
             if from >= coverage {
-                text.push_str(",\"count\":null,\"notional\":null,\"share\":null,\"largest\":null}");
+                text.push(",\"count\":null,\"notional\":null,\"share\":null,\"largest\":null}");
                 from = to;
                 continue;
             }
-            text.push_str(",\"count\":");
-            format::write(&mut text, range.count as f64);
-            text.push_str(",\"notional\":");
-            format::write(&mut text, range.notional);
-            text.push_str(",\"share\":");
-            format::write_fixed(&mut text, range.share, 6);
-            text.push_str(",\"largest\":");
-            format::write(&mut text, range.largest);
-            text.push('}');
+            text.push(",\"count\":");
+            text.number(range.count as f64);
+            text.push(",\"notional\":");
+            text.number(range.notional);
+            text.push(",\"share\":");
+            text.fixed(range.share, 6);
+            text.push(",\"largest\":");
+            text.number(range.largest);
+            text.push("}");
             from = to;
         }
     }
-    text.push_str("]}");
-    text
+    text.push("]}");
+    text.finish()
 }

@@ -1,6 +1,6 @@
 //! The reading: the two levels of each side, and the list of candidates as JSON.
 
-use leadline_plugin::{Book, Json, Notice, Severity, TickGrid, fields, format};
+use leadline_plugin::{Book, Json, Notice, Severity, TickGrid, fields, format::Text};
 
 use crate::algorithm::{Ended, Parameters, SideLevels, SupportResistance};
 use crate::tracking::{State, Tracked};
@@ -140,26 +140,26 @@ pub(crate) fn outputs(analysis: &mut SupportResistance, book: &Book<'_>, paramet
 
 fn list(analysis: &mut SupportResistance, now_ms: u64, grid: &TickGrid, parameters: &Parameters) -> String {
     let SupportResistance { support, resistance, order, .. } = analysis;
-    let mut list = String::with_capacity(2048);
-    list.push('{');
+    let mut list = Text::with_capacity(2048);
+    list.push("{");
     for (name, side) in [("support", support), ("resistance", resistance)] {
         if name == "resistance" {
-            list.push(',');
+            list.push(",");
         }
-        list.push('"');
-        list.push_str(name);
-        list.push_str("\":[");
+        list.push("\"");
+        list.push(name);
+        list.push("\":[");
         if side.judged {
             write_candidates(&mut list, side, now_ms, grid, parameters, order);
         }
-        list.push_str("],\"");
-        list.push_str(name);
-        list.push_str("_ended\":[");
+        list.push("],\"");
+        list.push(name);
+        list.push("_ended\":[");
         write_ended(&mut list, &side.ended, now_ms, grid);
-        list.push(']');
+        list.push("]");
     }
-    list.push('}');
-    list
+    list.push("}");
+    list.finish()
 }
 
 /// One notice for each level that had been held and went with this book.
@@ -188,7 +188,7 @@ pub(crate) fn notices(analysis: &SupportResistance, book: &Book<'_>, parameters:
     notices
 }
 
-fn write_candidates(list: &mut String, side: &SideLevels, now_ms: u64, grid: &TickGrid, parameters: &Parameters, order: &mut Vec<usize>) {
+fn write_candidates(list: &mut Text, side: &SideLevels, now_ms: u64, grid: &TickGrid, parameters: &Parameters, order: &mut Vec<usize>) {
     let tracked = &side.tracker.tracked;
     order.clear();
     order.extend(0..tracked.len());
@@ -200,45 +200,45 @@ fn write_candidates(list: &mut String, side: &SideLevels, now_ms: u64, grid: &Ti
     });
     for (n, &i) in order.iter().take(parameters.list_length as usize).enumerate() {
         let level = &tracked[i];
-        list.push_str(if n == 0 { "{\"price\":" } else { ",{\"price\":" });
-        grid.write(list, level.price);
-        list.push_str(match level.place {
+        list.push(if n == 0 { "{\"price\":" } else { ",{\"price\":" });
+        list.price(grid, level.price);
+        list.push(match level.place {
             Some(0) => ",\"place\":1,\"strength\":",
             Some(_) => ",\"place\":2,\"strength\":",
             None => ",\"place\":null,\"strength\":",
         });
-        format::write_fixed(list, level.strength, 2);
-        list.push_str(",\"excess\":");
-        format::write_fixed(list, level.excess, 2);
-        list.push_str(",\"notional\":");
-        format::write(list, level.notional);
-        list.push_str(",\"orders\":");
+        list.fixed(level.strength, 2);
+        list.push(",\"excess\":");
+        list.fixed(level.excess, 2);
+        list.push(",\"notional\":");
+        list.number(level.notional);
+        list.push(",\"orders\":");
         match level.orders {
-            Some(orders) => format::write(list, orders as f64),
-            None => list.push_str("null"),
+            Some(orders) => list.number(orders as f64),
+            None => list.push("null"),
         }
-        list.push_str(",\"distance\":");
-        format::write_fixed(list, level.distance_bps, 3);
-        list.push_str(",\"age\":");
-        format::write_fixed(list, level.age_s(now_ms), 3);
-        list.push_str(",\"state\":\"");
-        list.push_str(level.state(now_ms, parameters.held_after).word());
-        list.push_str("\"}");
+        list.push(",\"distance\":");
+        list.fixed(level.distance_bps, 3);
+        list.push(",\"age\":");
+        list.fixed(level.age_s(now_ms), 3);
+        list.push(",\"state\":\"");
+        list.push(level.state(now_ms, parameters.held_after).word());
+        list.push("\"}");
     }
 }
 
-fn write_ended(list: &mut String, ended: &[Ended], now_ms: u64, grid: &TickGrid) {
+fn write_ended(list: &mut Text, ended: &[Ended], now_ms: u64, grid: &TickGrid) {
     for (n, level) in ended.iter().rev().enumerate() {
-        list.push_str(if n == 0 { "{\"price\":" } else { ",{\"price\":" });
-        grid.write(list, level.price);
-        list.push_str(",\"notional\":");
-        format::write(list, level.notional);
-        list.push_str(",\"age\":");
-        format::write_fixed(list, level.age_s, 3);
-        list.push_str(",\"since\":");
-        format::write_fixed(list, now_ms.saturating_sub(level.time_ms) as f64 / 1000.0, 3);
-        list.push_str(",\"state\":\"");
-        list.push_str(level.state.word());
-        list.push_str("\"}");
+        list.push(if n == 0 { "{\"price\":" } else { ",{\"price\":" });
+        list.price(grid, level.price);
+        list.push(",\"notional\":");
+        list.number(level.notional);
+        list.push(",\"age\":");
+        list.fixed(level.age_s, 3);
+        list.push(",\"since\":");
+        list.fixed(now_ms.saturating_sub(level.time_ms) as f64 / 1000.0, 3);
+        list.push(",\"state\":\"");
+        list.push(level.state.word());
+        list.push("\"}");
     }
 }
