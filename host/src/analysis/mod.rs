@@ -67,7 +67,7 @@ pub use engine::Engine;
 pub use error::{Fault, PluginError};
 pub use health::{Costs, FaultCounts, HealthState, PairHealth, PluginHealth, Tally};
 pub(crate) use instance::RawReading;
-pub use keeper::control::{AtWork, Command, Control, ControlError, Done, PairState, PluginState, TOLERANCE};
+pub use keeper::control::{AtWork, Command, Control, ControlError, Done, OutputState, PairState, PluginState, TOLERANCE};
 pub use keeper::{Keeper, KeptVersion, Probation, Told, Watch};
 pub use limits::Budget;
 pub use logs::LogLine;

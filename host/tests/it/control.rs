@@ -230,6 +230,37 @@ fn a_rule_promotes_a_candidate_over_an_edit_of_plugins_toml_and_waits_while_it_i
 }
 
 #[test]
+fn a_candidate_goes_on_after_a_restart_with_its_rule_and_says_that_it_is_counted_anew() {
+    let mut kept = Kept::start("plugins", &["large_orders"]);
+    let mut second = 0;
+    let rule = "promote after 0 s if no faults, books >= 30";
+    let other = json!({ "share": 0.01 });
+    kept.run(shadow("large_orders", Some(another("large_orders", 1)), Some(&other), Some(rule))).expect("it opens");
+    until_report(&mut kept, "large_orders", &mut second, |report| report.books.compared >= 5);
+    let report = |kept: &Kept| kept.keeper.control().plugin("large_orders").expect("known").shadow.expect("a report");
+    let before = report(&kept);
+    kept.crew.stop();
+
+    let mut kept = Kept::on(kept.folder);
+    until_report(&mut kept, "large_orders", &mut second, |report| report.books.compared > 0);
+    let after = report(&kept);
+    assert_eq!((&after.digest, &after.parameters, &after.rule), (&before.digest, &before.parameters, &before.rule));
+    assert!(after.begun_ms == before.begun_ms && after.since_ms > before.since_ms, "{after:?}");
+    until_report(&mut kept, "large_orders", &mut second, |report| report.state == "promoted");
+    kept.until("large_orders", "phase", "running");
+    assert_eq!(file(&kept, "large_orders.wasm"), another("large_orders", 1));
+
+    // One that was let go, or has taken over, doesn't come again.
+    let left = |kept: &Kept| kept.folder.path().join(".kept/large_orders.shadow").exists();
+    assert!(!left(&kept));
+    kept.run(shadow("large_orders", None, Some(&json!({})), None)).expect("it opens");
+    assert!(left(&kept));
+    kept.run(Command::Drop { plugin: "large_orders".to_owned() }).expect("it ends");
+    assert!(!left(&kept));
+    kept.crew.stop();
+}
+
+#[test]
 fn a_candidate_that_traps_or_loops_costs_the_live_version_nothing() {
     // The same component in a bad mood: opened for another pair, it traps, and loops; the live one has pairs that it is good on.
     let mut kept = Kept::start("test-plugins", &["misbehaving"]);

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{components, program};
+use crate::support::{Redis, components, program, settings, until};
+use leadline_host::host::Host;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 fn plugin(arguments: &[&str]) -> Output {
     Command::new(program()).arg("plugin").args(arguments).env_remove("PLUGIN_FUEL").output().expect("the program runs")
@@ -225,9 +227,49 @@ fn the_guides_first_plugin_in_rust_is_made_as_printed_passes_every_check_and_giv
     assert!(broken.status.code() == Some(1) && text(&broken.stdout).contains("not built"), "{}", text(&broken.stdout));
     std::fs::write(&source, good).expect("written");
     assert_eq!(std::fs::read(&component).expect("still there"), before);
+    live_in_a_running_host(folder.path(), &project);
     // A project that is there isn't overwritten.
     let again = tool(folder.path(), &["new", "my_spread", "--lang", "rust"]);
     assert!(again.status.code() == Some(2) && text(&again.stderr).contains("isn't empty"), "{}", text(&again.stderr));
+}
+
+/// The same through a host's API: it says when there is a reading by what was saved, and the next time that it is there already.
+fn live_in_a_running_host(folder: &Path, project: &Path) {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789";
+    let plugins = folder.join("of-the-host");
+    std::fs::create_dir_all(&plugins).expect("made");
+    std::fs::copy(components("plugins").join("large_orders.wasm"), plugins.join("large_orders.wasm")).expect("copied");
+    tokio::runtime::Runtime::new().expect("threads").block_on(async {
+        let redis = Redis::start().await;
+        let listener = leadline_simulator::listen("127.0.0.1:0").await.expect("a port");
+        let url = format!("ws://{}/ws/v5/public", listener.local_addr().expect("its address"));
+        let exchange = tokio::spawn(leadline_simulator::serve(listener, leadline_simulator::Options::default(), std::future::pending()));
+        redis.ask::<i64>(&["SADD", "config:trading_pairs", "BTC-USDT"]).await;
+        let more = [("PLUGIN_DIR", path(&plugins)), ("PLUGIN_DEADLINE_MS", "10000"), ("API_TOKEN", TOKEN)];
+        let host = Host::start(settings(&redis, &url, &more), String::new(), &CancellationToken::new())
+            .await
+            .expect("it starts")
+            .expect("not stopped");
+        until("it reads", async || !redis.field("analysis:BTC-USDT", "large_orders.time").await.is_empty()).await;
+        let at = format!("http://{}", host.addr);
+        let watch = async |token: &str| {
+            let mut command = tokio::process::Command::new(program());
+            command.args(["plugin", "watch", path(project), "--host", &at, "--once"]).current_dir(folder);
+            let target = program().parent().and_then(Path::parent).expect("target/PROFILE/leadline").to_owned();
+            command.env("LEADLINE_TOKEN", token).env("LEADLINE_PROFILE", "dev").env("CARGO_TARGET_DIR", target);
+            let output = command.output().await.expect("it runs");
+            (output.status.code(), text(&output.stdout))
+        };
+        let (code, said) = watch(TOKEN).await;
+        assert!(code == Some(0) && said.contains("saved \u{2192} live in"), "{said}");
+        assert!(!redis.field("analysis:BTC-USDT", "my_spread.spread_bps").await.is_empty() && plugins.join("my_spread.wasm").is_file());
+        let (code, said) = watch(TOKEN).await;
+        assert!(code == Some(0) && said.contains("at work already"), "{said}");
+        let (code, said) = watch("nobody's").await;
+        assert!(code == Some(1) && said.contains("not installed") && said.contains("401"), "{said}");
+        host.stop().await;
+        exchange.abort();
+    });
 }
 
 #[test]

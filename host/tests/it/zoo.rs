@@ -126,6 +126,16 @@ fn tables_and_texts_beyond_bounds_are_faults_of_the_call() {
     let bomb = "(drop (table.grow $t (ref.null func) (i32.const 10000000))) unreachable";
     let cases = [
         (changed(ANALYZE, &format!("(table $t 1 funcref) {}", analyze(bomb))), "memory"),
+        // A million fields.
+        (
+            changed(
+                ANALYZE,
+                &analyze(
+                    "(drop (memory.grow (i32.const 400))) (i32.store (i32.const 48) (i32.const 65536)) (i32.store (i32.const 52) (i32.const 1000000))",
+                ),
+            ),
+            "answer",
+        ),
         // An answer that begins outside of its memory.
         (changed(ANALYZE, &ANALYZE.replace("(i32.const 0))", "(i32.const 2000000000))")), "trap"),
     ];
