@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Heat, ROWS } from "../src/data/heat";
 import { drawing } from "../src/data/outputs";
 
-const output = (kind: string, more: object = {}) => ({ name: "x", kind, unit: "", low: null, high: null, summary: "", ...more });
+const output = (kind: string, more: object = {}) => ({ name: "x", field: "x", kind, unit: "", low: null, high: null, summary: "", ...more });
 
 describe("a field is drawn by its description, else by what it looks like", () => {
   it.each([

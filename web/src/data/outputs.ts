@@ -52,7 +52,7 @@ export function drawing(value: string, output: Output | undefined): Drawing {
   if (output?.kind === "state") return { as: "word", word: value };
   const number = Number(value);
   if (!Number.isFinite(number) || value.trim() === "") return output === undefined && /^[a-z_]{1,24}$/.test(value) ? { as: "word", word: value } : { as: "text", text: value };
-  const bounded = (output?.kind === "ratio" || output?.kind === "score") && output.low !== null && output.high !== null && output.high > output.low;
+  const bounded = (output?.kind === "ratio" || output?.kind === "score") && output.low != null && output.high != null && output.high > output.low;
   const share = bounded ? Math.min(1, Math.max(0, (number - (output.low ?? 0)) / ((output.high ?? 1) - (output.low ?? 0)))) : null;
   return { as: "number", value: number, shown: value, share };
 }
@@ -66,7 +66,7 @@ export function useOutputs(versions: () => string): ShallowRef<ReadonlyMap<strin
       if (text === "") return;
       try {
         const known = await plugins();
-        held.value = new Map(known.flatMap((plugin) => (plugin.work?.outputs ?? []).map((output) => [output.name, output] as const)));
+        held.value = new Map(known.flatMap((plugin) => (plugin.work?.outputs ?? []).map((output) => [output.field, output] as const)));
       } catch {
         // Fields are then drawn by what they look like.
       }
