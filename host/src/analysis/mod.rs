@@ -72,6 +72,7 @@ pub use keeper::{Keeper, KeptVersion, Probation, Told, Watch};
 pub use limits::Budget;
 pub use logs::LogLine;
 pub use ownership::SHARED_FIELDS;
+pub(crate) use ownership::is_shared;
 pub use phase::Phase;
 pub use reading::{Notice, Outcome, Reading, Reason};
 pub(crate) use recents::BOOKS as RECENT_BOOKS;

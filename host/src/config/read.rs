@@ -46,6 +46,7 @@ impl Settings {
                     "off" => Events::Off,
                     _ => Events::All,
                 },
+                details_interval: ms(t::REDIS_DETAILS_INTERVAL_MS, 0..=60_000)?,
             },
             pairs: Pairs {
                 key: filled(sources, t::REDIS_TRADING_PAIRS_KEY)?,

@@ -77,11 +77,18 @@ pub struct Results {
     pub state_expiry: Option<Duration>,
     /// What is told over publish/subscribe.
     pub events: Events,
+    /// Shortest time between two writes of a plugin's details of a pair.
+    pub details_interval: Duration,
 }
 
 impl Default for Results {
     fn default() -> Self {
-        Self { expiry: Some(Duration::from_secs(120)), state_expiry: Some(Duration::from_secs(15)), events: Events::All }
+        Self {
+            expiry: Some(Duration::from_secs(120)),
+            state_expiry: Some(Duration::from_secs(15)),
+            events: Events::All,
+            details_interval: Duration::from_secs(2),
+        }
     }
 }
 

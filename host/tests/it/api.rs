@@ -16,7 +16,7 @@ use leadline_host::history::entry::{Entry, Measurement, Sample, Value as Kept};
 use leadline_host::host::Host;
 use leadline_host::okx::{Proxies, Rest};
 use leadline_host::results::Link;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 /// A host whose API knows three tokens.
@@ -502,6 +502,18 @@ async fn what_was_kept_is_asked_for_in_pages_and_windows_and_exported_whole() {
         }
     }
     assert_eq!(values, (0..VALUES).map(f64::from).collect::<Vec<_>>(), "each once, in order");
+    // A rule tried on what was kept: the index rose by one a second, and stood over 2000 for the last 499 s.
+    let rule = r#"{"field":"liquidity_index","comparison":">","threshold":2000,"for":"10s","pairs":["BTC-USDT"]}"#;
+    let tried = rig.change("POST", "/api/v1/alerts/rules/high/preview?from=-2h", rule).await;
+    assert_eq!(tried.status, 200, "{}", tried.text());
+    let tried = tried.json();
+    assert_eq!((&tried["values"], &tried["fired"], &tried["suppressed"]), (&json!(VALUES), &json!(1), &json!(0)), "{tried}");
+    assert_eq!(tried["times_ms"], json!([base_ms + 2_011_000]), "{tried}");
+    assert_eq!(tried["firing_ms"], json!((u64::from(VALUES) - 1 - 2011) * 1000), "{tried}");
+    let never = rig.change("POST", "/api/v1/alerts/rules/high/preview?from=-2h", &rule.replace("2000", "9000")).await.json();
+    assert_eq!((&never["values"], &never["fired"], &never["times_ms"]), (&json!(VALUES), &json!(0), &json!([])), "{never}");
+    let unkept = rig.change("POST", "/api/v1/alerts/rules/high/preview?from=-2h", &rule.replace("liquidity_index", "no.such")).await;
+    assert_ne!(unkept.status, 500, "{}", unkept.text());
     let series = all(format!("series?from={}&to={to}", clock::rfc3339(base_ms))).await.json();
     let named = |of: &Value| of["field"] == "liquidity_index" && of["instrument_id"] == "BTC-USDT" && of["source"] == "liquidity";
     assert!(series["series"].as_array().expect("series").iter().any(named), "{series}");

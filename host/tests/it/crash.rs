@@ -188,7 +188,7 @@ struct Ended {
     /// The last book, level by level.
     book: (String, String),
     /// Of each plugin, in the order of their publication: sequence number and fields, without the times of this host's clock.
-    readings: BTreeMap<&'static str, Vec<(String, Commands)>>,
+    readings: BTreeMap<&'static str, Vec<(i64, BTreeMap<String, String>)>>,
 }
 
 async fn end(redis: &Redis, watcher: Option<Watcher>) -> Ended {
@@ -200,12 +200,9 @@ async fn end(redis: &Redis, watcher: Option<Watcher>) -> Ended {
     let book = (redis.field("orderbook:BTC-USDT", "asks").await, redis.field("orderbook:BTC-USDT", "bids").await);
     let mut readings: BTreeMap<&str, Vec<_>> = PLUGINS.map(|plugin| (plugin, Vec::new())).into();
     if let Some(watcher) = watcher {
-        for mut fields in watcher.readings(PAIR).await {
-            for plugin in PLUGINS {
-                let Some(sequence) = fields.remove(&format!("{plugin}.sequence")) else { continue };
-                fields.remove(&format!("{plugin}.time"));
-                fields.remove("analysis_time");
-                readings.get_mut(plugin).expect("it is there").push((sequence, std::mem::take(&mut fields)));
+        for told in watcher.readings().await {
+            if let Some(of_plugin) = readings.get_mut(told.plugin.as_str()) {
+                of_plugin.push((told.sequence, told.fields));
             }
         }
     }
@@ -248,7 +245,7 @@ async fn redis_with_the_pair() -> Redis {
 /// A run in which nothing happens.
 async fn undisturbed(books: usize, cache: &std::path::Path) -> Ended {
     let (redis, exchange) = (redis_with_the_pair().await, Exchange::start(11).await);
-    let watcher = Watcher::start(&redis);
+    let watcher = Watcher::start(&redis, PAIR);
     let host = Program::start(&redis, &exchange, cache, &[]);
     Acknowledger::new().until(books, &redis, &exchange).await;
     // The last frame acknowledged has sent one more out.
@@ -279,7 +276,7 @@ async fn a_host_killed_at_any_moment_publishes_every_reading_once_and_in_order_a
     assert!(plain.readings["liquidity"].len() >= books, "{} readings of {books} books", plain.readings["liquidity"].len());
 
     let (redis, exchange) = (redis_with_the_pair().await, Exchange::start(11).await);
-    let watcher = Watcher::start(&redis);
+    let watcher = Watcher::start(&redis, PAIR);
     let mut acknowledger = Acknowledger::new();
     let mut seed = number("LEADLINE_CRASH_SEED", 7) as u64;
     let mut moments: Vec<usize> = (0..kills).map(|_| 1 + dice(&mut seed, books as u64 - 1) as usize).collect();

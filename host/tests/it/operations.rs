@@ -330,9 +330,95 @@ async fn leadline_check_names_what_is_in_the_way_and_changes_nothing() {
     for words in ["fail  pairs", "fail  rules     mine: it is no rule", "fail  webhooks", "fail  plugins", "fail  folders", "5 failed"] {
         assert!(text.contains(words), "{words} isn't in {text}");
     }
+    let tokens = folder.path().join("tokens.toml");
+    std::fs::write(&tokens, "nonsense").expect("written");
+    let (code, text) = check(&[
+        ("API_TOKENS_FILE", tokens.to_str().expect("text")),
+        ("API_AUDIT_FILE", "/proc/nowhere/audit.jsonl"),
+        ("BACKUP_DIR", "/proc/nowhere"),
+    ]);
+    assert_eq!(code, Some(1), "{text}");
+    for words in ["fail  tokens", "fail  folders   API_AUDIT_FILE", "fail  folders   BACKUP_DIR"] {
+        assert!(text.contains(words), "{words} isn't in {text}");
+    }
     let (code, text) = check(&[("REDIS_DB", "x")]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("fail  settings  REDIS_DB (environment): `x` is no whole number"), "{text}");
     let (code, text) = check(&[("REDIS_ADDR", "127.0.0.1:1")]);
     assert!(code == Some(1) && text.contains("fail  redis") && text.contains("hint: start redis-server"), "{text}");
+}
+
+/// A line of an answer without what differs between two hosts: digits, and what stands in quotes.
+fn shape(line: &str) -> String {
+    let before = line.split('"').next().unwrap_or_default();
+    let mut shape: String = before.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+    if line.contains('"') {
+        shape.push('"');
+    }
+    shape
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_documentation_work_as_printed_with_a_real_redis_cli() {
+    let (redis, exchange) = (Redis::start().await, Exchange::start().await);
+    let (host, _connection) = live(&redis, &exchange, &[]).await;
+    until("there are readings", async || !redis.field("analysis:BTC-USDT", "liquidity.time").await.is_empty()).await;
+    until("the book is written", async || !redis.field("orderbook:BTC-USDT", "asks").await.is_empty()).await;
+    until("figures are written", async || !redis.field("system:monitoring", "frames").await.is_empty()).await;
+    // The port is this test's, and the answers are those that a terminal gets; all else is as printed.
+    let folder = tempfile::tempdir().expect("a folder");
+    let (inner, wrapper) = (which("redis-cli"), folder.path().join("redis-cli"));
+    std::fs::write(&wrapper, format!("#!/bin/sh\nexec {} --no-raw -p {} \"$@\"\n", inner.display(), redis.port)).expect("written");
+    std::fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it may be run");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("a path"));
+    let shell = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("PATH", &path).current_dir(folder.path());
+        command
+    };
+    let mut tried = 0;
+    for page in ["README.md", "docs/redis.md", "docs/alerts.md"] {
+        let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).expect("the page");
+        // What stands between the marks of code.
+        for block in text.split("```").skip(1).step_by(2) {
+            let mut lines = block.lines().peekable();
+            while let Some(line) = lines.next() {
+                let command = line.strip_prefix("$ ").unwrap_or(line);
+                if !command.starts_with("redis-cli ") || command.contains(" -h ") {
+                    continue;
+                }
+                tried += 1;
+                if command.contains("SUBSCRIBE") {
+                    let mut child = shell(&format!("exec {command}")).stdout(std::process::Stdio::piped()).spawn().expect("it runs");
+                    let mut first = String::new();
+                    let out = child.stdout.take().expect("piped");
+                    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut first).expect("a line");
+                    assert!(first.to_lowercase().contains("subscribe") || first.contains("Reading messages"), "{command}: {first}");
+                    child.kill().expect("it listens");
+                    child.wait().expect("it ended");
+                    continue;
+                }
+                let mut shown = Vec::new();
+                while line.starts_with("$ ")
+                    && let Some(answer) = lines.next_if(|next| !next.starts_with("$ ") && !next.trim().is_empty())
+                {
+                    shown.push(shape(answer));
+                }
+                until(command, async || {
+                    let output = shell(command).output().expect("it runs");
+                    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+                    let good = output.status.success() && !answer.contains("(error)") && !answer.trim().is_empty();
+                    good && (shown.is_empty() || answer.lines().map(shape).collect::<Vec<_>>() == shown)
+                })
+                .await;
+            }
+        }
+    }
+    assert!(tried > 25, "{tried} commands");
+    host.stop().await;
+}
+
+fn which(name: &str) -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").expect("a path");
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()).expect("redis-tools is installed")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leadline_host::history::History;
 
+use super::embedded::SmallDisk;
 use super::front::{Fault, Front, Judge};
 use super::model::Model;
 use super::samples::{MS, START_NS, influx, numbers};
@@ -86,6 +87,39 @@ async fn what_waits_is_sent_by_the_next_host_in_the_same_order() {
     until("all points are there", async || model.count() == 80_000).await;
     assert_whole(&model, 40_000);
     stop(again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_whose_disk_is_full_says_so_counts_what_it_drops_and_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::mount(folder.path(), 1) else {
+        eprintln!("left out: a full disk, since this user may not mount a small one");
+        return;
+    };
+    let (model, front, history) = start(folder.path()).await;
+    front.set(Fault::Away);
+    let figures = history.figures();
+    let mut offered = 0;
+    // Batches fill the memory, then the disk.
+    until("it is said, and counted", async || {
+        if history.queued() < 20_000 {
+            offer(&history, offered..offered + 4000);
+            offered += 4000;
+        }
+        let told = figures.trouble().unwrap_or_default();
+        figures.dropped_points() > 0 && told.contains("the spool can't be written") && told.contains("hint: make room on its disk")
+    })
+    .await;
+    until("the queue is empty", async || history.queued() == 0).await;
+    disk.grow(64);
+    front.set(Fault::None);
+    until("what was kept is written", async || figures.waiting_points() == 0).await;
+    let (written, dropped) = (figures.written_points() as i64, figures.dropped_points() as i64);
+    assert_eq!((written + dropped, model.count() as i64), (offered, 2 * written), "each is written, or counted as dropped, once");
+    offer(&history, offered..offered + 1000);
+    until("what comes afterwards is written", async || model.count() as i64 == 2 * (written + 1000)).await;
+    assert_eq!((figures.dropped_points() as i64, figures.trouble()), (dropped, None));
+    stop(history).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
