@@ -228,6 +228,8 @@ fn decimals_of(magnitude: f64) -> Option<usize> {
 }
 
 /// Appends `units · 10^-decimals` without trailing zeros. `units` is below 10^16, `decimals` at most 15.
+// In its callers: a call costs a plugin the checks for its budgets once more.
+#[inline(always)]
 fn put_decimal(out: &mut impl Sink, units: u64, decimals: usize) {
     if units == 0 {
         return out.text("0");

@@ -74,7 +74,7 @@ pub use logs::LogLine;
 pub use ownership::SHARED_FIELDS;
 pub(crate) use ownership::is_shared;
 pub use phase::Phase;
-pub use reading::{Notice, Outcome, Reading, Reason};
+pub use reading::{Cost, Notice, Outcome, Reading, Reason};
 pub(crate) use recents::BOOKS as RECENT_BOOKS;
 pub use saved::SavedState;
 pub use schema::Parameters;

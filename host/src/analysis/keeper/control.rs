@@ -230,7 +230,7 @@ pub struct AtWork {
     #[schema(value_type = Object)]
     pub parameters: Value,
     /// Those of pairs that have their own.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = Object)]
     pub pair_parameters: BTreeMap<String, Value>,
     /// What it gives, in its own order.
     pub outputs: Vec<OutputState>,
@@ -244,7 +244,7 @@ pub struct AtWork {
     /// What calls of the last minute cost.
     pub minute: Option<Costs>,
     /// What the 99th percentile leaves of the fuel, and of the time, percent.
-    #[schema(value_type = Option<Vec<f64>>, min_items = 2, max_items = 2)]
+    #[schema(value_type = Option<Vec<f64>>)]
     pub headroom_percent: Option<(f64, f64)>,
     /// Fuel that a plain loop burns in a millisecond on this machine.
     pub fuel_per_ms: u64,

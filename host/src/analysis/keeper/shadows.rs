@@ -95,7 +95,7 @@ impl Keeper {
                         .map(|shadow| {
                             let bytes = other.then_some(bytes);
                             self.kept.keep_shadow(&stem(&path), &kept, bytes.as_ref().map(|bytes| bytes.as_slice()));
-                            let Wanted { parameters, .. } = wanted;
+                            let parameters = wanted.parameters;
                             file.beside = Some(Beside { shadow, bytes, parameters, entry, begun_ms, promotion: None, failed: None });
                         })
                 }
@@ -118,7 +118,7 @@ impl Keeper {
         for (path, plugin) in at_work {
             let Some((kept, bytes)) = self.kept.shadow(&stem(&path)) else { continue };
             // What was written out can be read; a later host may know fewer rules.
-            let rule = match kept.rule.map(|rule| rule.parse()).transpose() {
+            let rule = match kept.rule.map(|rule| rule.parse::<Rule>()).transpose() {
                 Ok(rule) => rule,
                 Err(error) => {
                     self.not_resumed(&path, &error.to_string());
