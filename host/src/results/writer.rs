@@ -179,12 +179,9 @@ impl Writer {
                 }
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => resume_at = None,
-                _ = look.tick(), if under_way.is_empty() && resume_at.is_none() => {
-                    let due = self.publication.sent().take_due(false);
-                    if !due.is_empty() {
-                        let load = self.take(due);
-                        self.send(&link, load).await;
-                    }
+                _ = look.tick(), if resume_at.is_none() => {
+                    // Whatever else is under way: details are only written where the Hash stands at their reading.
+                    self.send(&link, Load { details: self.publication.sent().take_due(false), ..Load::default() }).await;
                     self.publication.look_for_listeners(&link).await;
                 }
                 () = self.wake.notified() => {}
