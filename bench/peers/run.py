@@ -37,7 +37,7 @@ def arguments():
     a.add_argument("--whole", action="store_true", help="also the whole file at 100 frames a second, so that all windows fill")
     a.add_argument("--runs", type=int, default=3, help="runs of the host at 100 frames a second (default 3)")
     a.add_argument("--seconds", type=float, default=60, help="length of each (default 60)")
-    a.add_argument("--only", help="some phases, with commas between, added to what --json holds: baseline, paced, aof, burst, sustained, alone, libraries, whole")
+    a.add_argument("--only", help="some phases, with commas between, added to what --json holds: written, tuned (the baseline), paced, aof, burst, sustained, alone, libraries, whole")
     a.add_argument("--load", type=float, default=0.7, help="wait until the load average of a minute is below this, 5 minutes at most")
     a.add_argument("--json", type=Path, default=CACHE / "peers.json", help="where the figures are kept (default .cache/bench/peers.json)")
     return a.parse_args()
@@ -64,16 +64,16 @@ def quiet(below):
     return os.getloadavg()[0]
 
 
-def measure_baseline(baseline, frames):
+def measure_baseline(baseline, frames, name, result):
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     out = CACHE / "baseline.jsonl"
     out.unlink(missing_ok=True)
-    words = [python(baseline), baseline / "run.py", "--frames", frames, "--configs", ",".join(CONFIGS.values()), "--append-json", out, "--list-only", "0"]
+    words = [python(baseline), baseline / "run.py", "--frames", frames, "--configs", CONFIGS[name], "--append-json", out, "--list-only", "0"]
     words += [f"--{name}={n}" for name, n in (("warm", WARM), ("sustained", SUSTAINED), ("paced", PACED), ("burst", BURST))]
     if not frames.exists():
         words += ["--generate", FRAMES]
     subprocess.run([str(word) for word in words], env=env, check=True, stdout=sys.stderr)
-    return dict(zip(CONFIGS, map(json.loads, out.read_text().splitlines())))
+    result.setdefault("baseline", {})[name] = json.loads(out.read_text().splitlines()[-1])
 
 
 def libraries(baseline, frames):
@@ -110,7 +110,8 @@ def phases(o, program, plugins, baseline, result):
         result.update(frames=FRAMES, replay_s=host.command(program, "replay", frames, "--plugin-dir", plugins), verify_s=host.command(program, "verify", frames))
 
     known = {
-        "baseline": lambda: result.update(baseline=measure_baseline(baseline, frames)),
+        "written": lambda: measure_baseline(baseline, frames, "as written", result),
+        "tuned": lambda: measure_baseline(baseline, frames, "tuned", result),
         "paced": lambda: result.update(paced=several(feed, pairs(), o.runs)),
         "aof": lambda: result.update(aof=host.paced(program, plugins, feed, pairs(), min(seconds, 30), aof=True)),
         "burst": lambda: result.update(burst=several(burst, None, 1 if o.quick else 2)),

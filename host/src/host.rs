@@ -124,10 +124,6 @@ fn written_folders(settings: &Settings) -> Vec<PathBuf> {
     folders
 }
 
-async fn run_writer(writer: Arc<Writer>, link: Link, stop: CancellationToken) {
-    writer.run(link, stop).await;
-}
-
 impl Host {
     /// Loads the plugins, waits for Redis, starts everything. `feed`: where the frames come from, in words for the page.
     ///
@@ -236,7 +232,7 @@ impl Host {
             sender: tokio::spawn(producer.run(link()?, stops.writers.clone())),
             publisher: tokio::spawn(publisher),
             server: tokio::spawn(server.run(parts, stops.publisher.clone())),
-            writer: tokio::spawn(run_writer(writer, link()?, stops.writers.clone())),
+            writer: tokio::spawn(writer.run([link()?, link()?], stops.writers.clone())),
             backups: settings.backup.clone().map(|backup| tokio::spawn(schedule::run(settings, backup, stops.pairs.clone()))),
             monitor,
             history,

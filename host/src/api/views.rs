@@ -291,7 +291,7 @@ impl Readings {
         }
         for (field, value) in hash {
             let owner = match field.split_once('.') {
-                Some((_, "status" | "version" | "time" | "sequence")) => continue,
+                Some((_, "status" | "version" | "time" | "sequence" | "details_time")) => continue,
                 Some((plugin, _)) => plugin,
                 None if SHARED_FIELDS.contains(&field.as_str()) => usual_owner(field),
                 None => continue,

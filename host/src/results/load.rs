@@ -19,13 +19,23 @@ pub(super) enum Place {
     /// The pair's results stay, though nothing new is written.
     Renewal(Arc<str>),
     Clear(Arc<str>, Arc<str>),
+    /// Keys of a pair that was removed, by one of them.
+    Gone(String),
 }
 
 impl Place {
+    /// Whether it is a pair's; Hashes are asked by their names.
+    pub(super) fn is_of(&self, pair: &str) -> bool {
+        match self {
+            Self::Reading(of, _) | Self::Clear(of, _) | Self::Lifetime(of) | Self::Renewal(of) => &**of == pair,
+            Self::Hash(_) | Self::Gone(_) => false,
+        }
+    }
+
     pub(super) fn key(&self) -> String {
         match self {
             Self::Reading(pair, _) | Self::Clear(pair, _) => keys::analysis(pair),
-            Self::Hash(key) => key.clone(),
+            Self::Hash(key) | Self::Gone(key) => key.clone(),
             Self::Lifetime(pair) | Self::Renewal(pair) => keys::feed(pair),
         }
     }
@@ -35,7 +45,7 @@ pub(super) enum Item {
     Reading(Arc<Reading>),
     Hash(Vec<(&'static str, String)>),
     /// The pair was removed: no number of it may look alive.
-    Remove(Arc<str>),
+    Remove(Vec<String>),
     /// A plugin is no longer at work: its fields of a pair go.
     Clear(Vec<String>),
     /// How long a pair's keys stay; for ever, if none is said.
@@ -76,8 +86,8 @@ impl Load {
         let mut pipeline = redis::pipe();
         // A removal goes first: what a pair that came back has to say must stand after it.
         for item in self.batch.values() {
-            if let Item::Remove(pair) = item {
-                for key in all_keys(pair) {
+            if let Item::Remove(keys) = item {
+                for key in keys {
                     pipeline.del(key).ignore();
                 }
             }

@@ -10,7 +10,8 @@
 //! - [`sent`]: what `analysis:{id}` is known to hold, so that a write sends what changed.
 //! - [`load`]: what goes into Redis in one round trip.
 //! - [`saved`]: keys with their values, as a backup holds them.
-//! - [`writer`]: the memory lane's way into Redis: newest wins, all that waits goes in one round trip.
+//! - [`writer`]: the way of the memory lane's readings, of books and of states into Redis.
+//! - [`sender`]: what waits for one connection: newest wins, all that waits goes in one round trip.
 
 mod address;
 pub mod hashes;
@@ -19,6 +20,7 @@ pub mod link;
 mod load;
 pub mod publication;
 pub mod saved;
+mod sender;
 mod sent;
 pub mod writer;
 

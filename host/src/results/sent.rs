@@ -257,7 +257,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analysis::{Cost, Reason};
+    use crate::analysis::Reason;
     use crate::clock::Arrival;
 
     const LONG: Duration = Duration::from_secs(3600);
@@ -277,7 +277,7 @@ mod tests {
                 ("support_resistance.levels".to_owned(), detail.to_string()),
             ],
             notices: Vec::new(),
-            cost: Cost::default(),
+            cost: Default::default(),
             latency: Duration::ZERO,
         }
     }

@@ -1,38 +1,25 @@
-//! The memory lane's way into Redis: newest wins, and all that waits goes in one round trip.
+//! The way of everything but the buffered lane's readings into Redis.
+//!
+//! Readings have a connection of their own: a book of 20 KB, which goes once a second, doesn't stand before them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::load::{Event, Item, Load, Place};
-use super::{Link, LinkError, Publication, keys};
-use crate::analysis::{LaneKind, Reading};
+use super::load::{Item, Place};
+use super::sender::Sender;
+use super::{Link, Publication, keys};
+use crate::analysis::Reading;
 use crate::monitor::Monitor;
-
-/// First wait after an error, doubled each time.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// Longest wait: latency is back to normal within it once Redis is.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How often it is looked for details that are due, and for somebody who listens to events.
-const LOOK: Duration = Duration::from_secs(1);
-/// Round trips under way at once: a reading needn't wait for the answer to another plugin's.
-const UNDER_WAY: usize = 2;
-/// Events that may wait for Redis; then the oldest are dropped and counted.
-const EVENTS: usize = 1000;
 
 /// Writes what is handed to it; the caller never waits.
 pub struct Writer {
-    waiting: Mutex<HashMap<Place, Item>>,
-    /// Events, in their order: at most [`EVENTS`].
-    events: Mutex<VecDeque<Event>>,
+    /// Readings of the memory lane, and what must not overtake them.
+    readings: Sender,
+    /// Books, states, events of states.
+    states: Sender,
     publication: Arc<Publication>,
-    wake: Notify,
     monitor: Arc<Monitor>,
 }
 
@@ -40,7 +27,8 @@ impl Writer {
     /// A writer; [`Writer::run`] does the work.
     #[must_use]
     pub fn new(monitor: Arc<Monitor>, publication: Arc<Publication>) -> Arc<Self> {
-        Arc::new(Self { waiting: Mutex::default(), events: Mutex::default(), publication, wake: Notify::new(), monitor })
+        let sender = || Sender::new(Arc::clone(&monitor), Arc::clone(&publication));
+        Arc::new(Self { readings: sender(), states: sender(), publication, monitor })
     }
 
     /// How results are published.
@@ -49,228 +37,67 @@ impl Writer {
         &self.publication
     }
 
+    /// Writes until `stop`, then once more what still waits; over one connection for readings and one for all else.
+    pub async fn run(self: Arc<Self>, links: [Link; 2], stop: CancellationToken) {
+        let [for_readings, for_states] = links;
+        let (writer, stopped) = (Arc::clone(&self), stop.clone());
+        let readings = tokio::spawn(async move { writer.readings.run(for_readings, true, stopped).await });
+        self.states.run(for_states, false, stop).await;
+        let _ = readings.await;
+    }
+
     /// Tells something over a channel, once: those who listen then hear it.
     pub fn event(&self, channel: String, words: String) {
-        self.put_events([(channel, words)], false);
-        self.wake.notify_one();
-    }
-
-    /// Puts events behind those that wait, or before them, and drops the oldest of too many.
-    fn put_events(&self, events: impl IntoIterator<Item = Event, IntoIter: DoubleEndedIterator>, before: bool) {
-        let mut waiting = self.events();
-        if before {
-            events.into_iter().rev().for_each(|event| waiting.push_front(event));
-        } else {
-            waiting.extend(events);
-        }
-        let over = waiting.len().saturating_sub(EVENTS);
-        waiting.drain(..over);
-        self.monitor.counters.events_dropped.add(over as u64);
-    }
-
-    fn events(&self) -> MutexGuard<'_, VecDeque<Event>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.event((channel, words));
     }
 
     /// The pair is well, though its book may stand still: its results stay.
     pub fn renew(&self, pair: &Arc<str>) {
         if let Some(expiry) = self.publication.due_without(pair) {
-            self.put(Place::Renewal(Arc::clone(pair)), Item::Renewal(Arc::clone(pair), expiry));
+            self.states.put(Place::Renewal(Arc::clone(pair)), Item::Renewal(Arc::clone(pair), expiry));
         }
     }
 
     /// A reading of the memory lane.
     pub fn reading(&self, reading: Arc<Reading>) {
         let place = Place::Reading(Arc::clone(&reading.pair), Arc::clone(&reading.plugin));
-        if let Some(Item::Reading(_)) = self.put(place, Item::Reading(reading)) {
+        if let Some(Item::Reading(_)) = self.readings.put(place, Item::Reading(reading)) {
             self.monitor.counters.readings_superseded.add(1);
         }
     }
 
     /// All fields of a Hash.
     pub fn hash(&self, key: String, fields: Vec<(&'static str, String)>) {
-        self.put(Place::Hash(key), Item::Hash(fields));
+        self.states.put(Place::Hash(key), Item::Hash(fields));
     }
 
     /// Deletes what stands in Redis of a pair that is no longer analysed.
     pub fn remove(&self, pair: &Arc<str>) {
-        let mut waiting = self.lock();
         let (analysis, orderbook, feed) = (keys::analysis(pair), keys::orderbook(pair), keys::feed(pair));
-        waiting.retain(|place, _| match place {
-            Place::Reading(of, _) => of != pair,
-            Place::Hash(key) => *key != orderbook && *key != feed,
-            Place::Lifetime(of) | Place::Renewal(of) | Place::Clear(of, _) => of != pair,
-        });
         self.publication.forget(pair);
-        waiting.insert(Place::Hash(analysis), Item::Remove(Arc::clone(pair)));
-        drop(waiting);
-        self.wake.notify_one();
+        let lane = [keys::lane(pair), keys::lane_processing(pair), keys::lane_position(pair), keys::lane_state(pair)];
+        let all = lane.into_iter().chain([analysis.clone()]).collect();
+        self.readings.put_instead(|place| place.is_of(pair), [(Place::Gone(analysis), Item::Remove(all))]);
+        let is_theirs = |place: &Place| place.is_of(pair) || matches!(place, Place::Hash(key) if *key == orderbook || *key == feed);
+        let both = vec![orderbook.clone(), feed.clone()];
+        self.states.put_instead(is_theirs, [(Place::Gone(feed.clone()), Item::Remove(both))]);
     }
 
     /// Deletes the fields of a plugin that is no longer at work, on these pairs.
     pub fn clear(&self, plugin: &Arc<str>, fields: &[String], pairs: &[Arc<str>]) {
-        let mut waiting = self.lock();
-        for pair in pairs {
-            waiting.remove(&Place::Reading(Arc::clone(pair), Arc::clone(plugin)));
-            waiting.insert(Place::Clear(Arc::clone(pair), Arc::clone(plugin)), Item::Clear(fields.to_vec()));
-            self.publication.doubt(pair, |name| name == &**plugin);
-        }
-        drop(waiting);
-        self.wake.notify_one();
+        pairs.iter().for_each(|pair| self.publication.doubt(pair, |name| name == &**plugin));
+        let is_theirs = |place: &Place| matches!(place, Place::Reading(pair, name) if name == plugin && pairs.contains(pair));
+        let clear = |pair: &Arc<str>| (Place::Clear(Arc::clone(pair), Arc::clone(plugin)), Item::Clear(fields.to_vec()));
+        self.readings.put_instead(is_theirs, pairs.iter().map(clear));
     }
 
     /// Lets the keys of a pair whose instrument is dead go after a while.
     pub fn expire(&self, pair: &Arc<str>, after: Duration) {
-        self.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), Some(after)));
+        self.states.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), Some(after)));
     }
 
     /// Keeps the keys of a pair that is alive again.
     pub fn keep(&self, pair: &Arc<str>) {
-        self.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), None));
-    }
-
-    fn put(&self, place: Place, item: Item) -> Option<Item> {
-        let older = self.lock().insert(place, item);
-        self.wake.notify_one();
-        older
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Item>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes until `stop`, then once more what still waits.
-    pub async fn run(&self, link: Link, stop: CancellationToken) {
-        let mut under_way = FuturesUnordered::new();
-        // Places of the readings that are under way; none: something is, and must be there before anything else.
-        let mut places: Option<HashSet<Place>> = Some(HashSet::new());
-        let (mut wait, mut resume_at) = (FIRST_WAIT, None);
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        self.publication.look_for_listeners(&link).await;
-        loop {
-            if resume_at.is_none() && under_way.len() < UNDER_WAY {
-                let load = match &places {
-                    Some(places) if !under_way.is_empty() => self.take_beside(places),
-                    Some(_) => Some(self.take(Vec::new())),
-                    None => None,
-                };
-                if let Some(load) = load.filter(|load| !load.is_empty()) {
-                    places = places.filter(|_| load.is_of_readings());
-                    if let Some(places) = &mut places {
-                        places.extend(load.batch.keys().cloned());
-                    }
-                    under_way.push(self.send(&link, load));
-                    continue;
-                }
-            }
-            tokio::select! {
-                biased;
-                Some(took) = under_way.next() => {
-                    if under_way.is_empty() {
-                        places = Some(HashSet::new());
-                    }
-                    if took {
-                        wait = FIRST_WAIT;
-                    } else {
-                        resume_at = Some(Instant::now() + wait);
-                        wait = (wait * 2).min(LONGEST_WAIT);
-                    }
-                }
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => resume_at = None,
-                _ = look.tick(), if under_way.is_empty() && resume_at.is_none() => {
-                    let due = self.publication.sent().take_due(false);
-                    if !due.is_empty() {
-                        let load = self.take(due);
-                        self.send(&link, load).await;
-                    }
-                    self.publication.look_for_listeners(&link).await;
-                }
-                () = self.wake.notified() => {}
-            }
-        }
-        while under_way.next().await.is_some() {}
-        // The last readings first: their details follow them.
-        self.send(&link, self.take(Vec::new())).await;
-        self.send(&link, self.take(self.publication.sent().take_due(true))).await;
-    }
-
-    /// All that waits, and these details.
-    fn take(&self, details: Vec<Arc<Reading>>) -> Load {
-        let batch = std::mem::take(&mut *self.lock());
-        let events = std::mem::take(&mut *self.events()).into();
-        Load { batch, events, details }
-    }
-
-    /// All that waits, if it is readings alone, and of other places than those under way: then it doesn't matter which of the two comes first.
-    fn take_beside(&self, places: &HashSet<Place>) -> Option<Load> {
-        if !self.events().is_empty() {
-            return None;
-        }
-        let mut waiting = self.lock();
-        let beside = waiting.keys().all(|place| matches!(place, Place::Reading(..)) && !places.contains(place));
-        beside.then(|| Load { batch: std::mem::take(&mut *waiting), ..Load::default() })
-    }
-
-    /// Writes a load; whether Redis took it. What it didn't take waits again, unless something newer does.
-    async fn send(&self, link: &Link, load: Load) -> bool {
-        if load.is_empty() {
-            return true;
-        }
-        let sent = async {
-            let connection = link.ready().await?;
-            let pipeline = load.pipeline(&self.publication, connection);
-            link.run::<()>(&pipeline).await?;
-            Ok(link.connection_number() == connection)
-        };
-        match sent.await {
-            Ok(is_same) => {
-                self.monitor.redis_is_there();
-                for (place, item) in load.batch {
-                    let Item::Reading(reading) = item else { continue };
-                    if is_same {
-                        self.monitor.latency.reading(&self.monitor.stages, LaneKind::Memory, &reading);
-                        self.publication.keep(reading);
-                    } else {
-                        // Over a new connection to a Redis that may have lost what the one before had: once more, whole.
-                        self.doubt(&reading);
-                        self.lock().entry(place).or_insert(Item::Reading(reading));
-                    }
-                }
-                true
-            }
-            Err(error) if !LinkError::may_pass(&error) => {
-                // One of the commands can't be carried out, and won't be next time; the others were.
-                load.readings().for_each(|reading| self.doubt(reading));
-                let errors = &self.monitor.counters.redis_errors;
-                errors.add(1);
-                if errors.get().is_power_of_two() {
-                    let keys: Vec<String> = load.batch.keys().map(Place::key).collect();
-                    tracing::error!(
-                        errors = errors.get(),
-                        "a write to one of {}: {error}\nhint: redis-cli TYPE KEY says what a key holds; all of these must be Hashes",
-                        keys.join(", ")
-                    );
-                }
-                true
-            }
-            Err(error) => {
-                self.monitor.redis_failed(&error);
-                load.readings().for_each(|reading| self.doubt(reading));
-                self.put_events(load.events, true);
-                load.details.into_iter().for_each(|reading| self.publication.sent().put_back(reading));
-                let mut waiting = self.lock();
-                for (place, item) in load.batch {
-                    waiting.entry(place).or_insert(item);
-                }
-                false
-            }
-        }
-    }
-
-    /// It isn't known whether Redis took this reading.
-    fn doubt(&self, reading: &Reading) {
-        self.publication.doubt(&reading.pair, |plugin| plugin == &*reading.plugin);
+        self.states.put(Place::Lifetime(Arc::clone(pair)), Item::Lifetime(Arc::clone(pair), None));
     }
 }
