@@ -54,10 +54,10 @@ fuzz: ## a million mutated frames through decoder and book (LEADLINE_FUZZ_FRAMES
 	@LEADLINE_FUZZ_FRAMES=$${LEADLINE_FUZZ_FRAMES:-1000000} cargo test $(LEADLINE_CARGO_FLAGS) --release -p leadline-market --test mutated -- --nocapture
 
 soak: plugins ## MINUTES=30 of faults, one about every 10 s; every published book compared with the exchange's own
-	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test soak -- --nocapture
+	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- soak:: --nocapture
 
 crash: plugins ## the host killed at KILLS=20 moments of BOOKS=10000 books; Redis killed, stopped for 30 s, away for 60 s
-	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test crash -- --nocapture --test-threads=1
+	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- crash:: --nocapture --test-threads=1
 
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench

@@ -21,7 +21,7 @@ import host  # noqa: E402
 KINDS = [(re.compile(pattern), kind) for pattern, kind in (
     (r"^buffer:.*:processing$", "`buffer:…:processing`"), (r"^buffer:.*:position$", "`buffer:…:position`"), (r"^buffer:", "`buffer:{analysis:{id}}`"),
     (r"^state:", "`state:{analysis:{id}}`"), (r"^analysis:", "`analysis:{id}`"), (r"^orderbook:", "`orderbook:{id}`"), (r"^feed:", "`feed:{id}`"),
-    (r"^plugin:", "`plugin:{name}`"), (r"^system:monitoring", "`system:monitoring`"))]
+    (r"^plugin:", "`plugin:{name}`"), (r"^system:monitoring", "`system:monitoring`"), (r"^host:", "`host:{name}`"))]
 
 
 def commands(data):
@@ -58,11 +58,16 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--seconds", type=float, default=60)
     a.add_argument("--program", default="target/release/leadline")
+    a.add_argument("--replay", help="a recording instead of the generated market, such as one that fills the windows")
+    a.add_argument("--speed", default="1", help="its pace (default 1)")
     a.add_argument("--plugins", default="target/plugins")
     o = a.parse_args()
     if not Path(o.program).exists():
         raise SystemExit(f"{o.program} isn't there\nhint: make build plugins")
-    with host.running(o.program, o.plugins, ["--shape", "even", "--rate", "100"], None, aof=True) as running:
+    feed = ["--replay", o.replay, "--speed", o.speed] if o.replay else ["--shape", "even", "--rate", "100"]
+    with host.running(o.program, o.plugins, feed, host.pairs_of(o.replay) if o.replay else None, aof=True) as running:
+        # A rewrite in between would take away what is counted.
+        running.redis("CONFIG", "SET", "auto-aof-rewrite-percentage", "0")
         running.first_reading()
         running.all_live()
         time.sleep(5)
@@ -74,6 +79,8 @@ def main():
         data = written()
         took, frames = time.monotonic() - began, int(running.monitoring()["frames"]) - frames
         listed = int(running.redis("LLEN", "buffer:{analysis:BTC-USDT}:processing"))
+        states = {pair: sum(int(running.redis("HSTRLEN", f"state:{{analysis:{pair}}}", field)) for field in running.redis("HKEYS", f"state:{{analysis:{pair}}}"))
+                  for pair in running.pairs}
         memory = int(running.redis("MEMORY", "USAGE", "buffer:{analysis:BTC-USDT}:processing", "SAMPLES", "0") or 0)
     # From the first whole command behind the mark on.
     at, total, number = 0, Counter(), Counter()
@@ -84,6 +91,7 @@ def main():
             number[kind_of(words)] += 1
     day = 86_400 / took / 1e9
     print(f"{frames / took:.0f} frames/s, {took:.0f} s; BTC-USDT: {listed} frames in the processing List, {memory / max(listed, 1):.0f} B each\n")
+    print(f"checkpoints: {sum(states.values()) / len(states):.0f} B a pair\n")
     print("| key | commands a second | bytes each | GB a day |\n|---|---|---|---|")
     for kind, length in total.most_common():
         print(f"| {kind} | {number[kind] / took:.1f} | {length / number[kind]:.0f} | {length * day:.1f} |")

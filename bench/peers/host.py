@@ -28,7 +28,7 @@ def pairs_of(frames):
 class Host:
     """Everything started; `pairs` None: all that the exchange lists."""
 
-    def __init__(self, program, plugins, feed, pairs, aof=False):
+    def __init__(self, program, plugins, feed, pairs, aof=False, more=()):
         self.folder = tempfile.TemporaryDirectory()
         self.processes = []
         port = free_port()
@@ -44,7 +44,7 @@ class Host:
         self.log = open(Path(self.folder.name) / "host.log", "w+")
         self.started = time.monotonic()
         self.host = self._start([program, "run", "--redis-addr", f"127.0.0.1:{port}", "--okx-ws-url", url, "--okx-rest-url", rest, "--plugin-dir", plugins,
-                                 "--api-addr", "127.0.0.1:0", "--log-level", "warn", "--history-dir", "none"], stderr=self.log)
+                                 "--api-addr", "127.0.0.1:0", "--log-level", "warn", "--history-dir", Path(self.folder.name) / "history", *more], stderr=self.log)
 
     def _start(self, words, **options):
         self.processes.append(Process(words, **options))
@@ -126,6 +126,8 @@ def at_speed(program, plugins, frames_file, pairs, frames, speed):
             "counters": {k: int(end[k]) for k in COUNTERS}}
 
 
+SPEEDS = (20, 40, 60, 80, 100, 120)
+
 LOST = ("gaps", "frames_dropped", "buffered_lane_dropped", "faults", "redis_errors")
 
 
@@ -133,7 +135,7 @@ def sustained(program, plugins, frames_file, pairs, frames):
     """The fastest pace at which nothing is lost: every frame through the Lists, and of the memory lane, which skips by design, under
     1 % skipped. Also the first pace that is too fast."""
     best = None
-    for speed in (10, 20, 30, 40, 50, 60, 80, 100):
+    for speed in SPEEDS:
         run = at_speed(program, plugins, frames_file, pairs, frames, speed)
         counters = run["counters"]
         # Two plugins are on the memory lane: each book is offered twice.

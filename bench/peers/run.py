@@ -4,6 +4,7 @@
   bench/peers/run.py              about 12 minutes
   bench/peers/run.py --whole      also the whole file at 100 frames a second: 8 minutes more
   bench/peers/run.py --quick      short phases, no libraries: about 5 minutes
+  bench/peers/run.py --only paced,burst    some of the phases; the table then has what was measured before beside them
 
 The other stack (Python, Redis List, Bytewax) and its frame generator live in ${LEADLINE_SHARED}/baseline (default: ../shared beside the
 repository). Without it, only Leadline is measured, on its own generated market.
@@ -36,6 +37,7 @@ def arguments():
     a.add_argument("--whole", action="store_true", help="also the whole file at 100 frames a second, so that all windows fill")
     a.add_argument("--runs", type=int, default=3, help="runs of the host at 100 frames a second (default 3)")
     a.add_argument("--seconds", type=float, default=60, help="length of each (default 60)")
+    a.add_argument("--only", help="some phases, with commas between, added to what --json holds: baseline, paced, aof, burst, sustained, alone, libraries, whole")
     a.add_argument("--load", type=float, default=0.7, help="wait until the load average of a minute is below this, 5 minutes at most")
     a.add_argument("--json", type=Path, default=CACHE / "peers.json", help="where the figures are kept (default .cache/bench/peers.json)")
     return a.parse_args()
@@ -86,6 +88,42 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def phases(o, program, plugins, baseline, result):
+    """What can be measured, by name: what it adds to the result. Without the other stack its phases are left out, and Leadline plays its own market."""
+    frames = CACHE / f"frames-{FRAMES}.ndjson"
+    seconds = min(o.seconds, 20) if o.quick else o.seconds
+    there = (baseline / "run.py").exists()
+    if there:
+        pairs, feed = (lambda: host.pairs_of(frames)), ["--replay", frames]
+    else:
+        say(f"left out: the baseline, {baseline} isn't there (LEADLINE_SHARED); Leadline alone on its own generated market")
+        pairs, feed = (lambda: None), ["--shape", "even", "--rate", "100"]
+    burst = ["--shape", "burst", "--rate", "100"]
+
+    def several(feed, pairs, runs):
+        return [host.paced(program, plugins, feed, pairs, seconds) for _ in range(runs)]
+
+    def sustained():
+        result["sustained"], result["too_fast"] = host.sustained(program, plugins, frames, pairs(), FRAMES)
+
+    def alone():
+        result.update(frames=FRAMES, replay_s=host.command(program, "replay", frames, "--plugin-dir", plugins), verify_s=host.command(program, "verify", frames))
+
+    known = {
+        "baseline": lambda: result.update(baseline=measure_baseline(baseline, frames)),
+        "paced": lambda: result.update(paced=several(feed, pairs(), o.runs)),
+        "aof": lambda: result.update(aof=host.paced(program, plugins, feed, pairs(), min(seconds, 30), aof=True)),
+        "burst": lambda: result.update(burst=several(burst, None, 1 if o.quick else 2)),
+        "sustained": sustained,
+        "alone": alone,
+        "libraries": lambda: result.update(libraries=libraries(baseline, frames)),
+        "whole": lambda: result.update(whole=host.paced(program, plugins, feed, pairs(), FRAMES / 100 - 10)),
+    }
+    usual = [name for name in known if name != "whole" or o.whole]
+    usual = [name for name in usual if there or name in ("paced", "aof", "burst")]
+    return known, [name for name in usual if not (o.quick and name == "libraries")]
+
+
 def main():
     o = arguments()
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -94,38 +132,19 @@ def main():
         raise SystemExit(f"{program} or {plugins} isn't there\nhint: make build plugins")
     CACHE.mkdir(parents=True, exist_ok=True)
     baseline = Path(os.environ.get("LEADLINE_SHARED", ROOT.parent / "shared")) / "baseline"
-    frames = CACHE / f"frames-{FRAMES}.ndjson"
-    seconds = min(o.seconds, 20) if o.quick else o.seconds
-    result = {"machine": platform.machine(), "cores": os.cpu_count(), "system": platform.release(), "python": platform.python_version(),
-              "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "load_before": quiet(o.load)}
-    if (baseline / "run.py").exists():
-        result["baseline"] = measure_baseline(baseline, frames)
-        pairs, feed, file = host.pairs_of(frames), ["--replay", frames], frames
-    else:
-        say(f"left out: the baseline, {baseline} isn't there (LEADLINE_SHARED); Leadline alone on its own generated market")
-        pairs, feed, file = None, ["--shape", "even", "--rate", "100"], None
-    result["load_host"] = quiet(o.load)
-    result["paced"] = []
-    for run in range(o.runs):
-        say(f"host, 100 frames/s, {seconds:.0f} s, run {run + 1} of {o.runs}")
-        result["paced"].append(host.paced(program, plugins, feed, pairs, seconds))
-    say("host, the same, Redis with an append-only file")
-    result["aof"] = host.paced(program, plugins, feed, pairs, min(seconds, 30), aof=True)
-    say("host, ten frames at once every 100 ms")
-    result["burst"] = [host.paced(program, plugins, ["--shape", "burst", "--rate", "100"], None, seconds) for _ in range(1 if o.quick else 2)]
-    if file:
-        say("host, as fast as it goes")
-        result["sustained"], result["too_fast"] = host.sustained(program, plugins, file, pairs, FRAMES)
-        result["replay_s"] = host.command(program, "replay", file, "--plugin-dir", plugins)
-        result["verify_s"] = host.command(program, "verify", file)
-        result["frames"] = FRAMES
-        if not o.quick:
-            result["libraries"] = libraries(baseline, frames)
-        if o.whole:
-            say("host, 100 frames/s, the whole file: windows fill as they do in production")
-            result["whole"] = host.paced(program, plugins, feed, pairs, FRAMES / 100 - 10)
-    result["load_after"] = os.getloadavg()[0]
-    o.json.write_text(json.dumps(result, indent=1))
+    result = json.loads(o.json.read_text()) if o.only and o.json.exists() else {}
+    result.update(machine=platform.machine(), cores=os.cpu_count(), system=platform.release(), python=platform.python_version(),
+                  date=time.strftime("%Y-%m-%d %H:%M", time.gmtime()))
+    known, usual = phases(o, program, plugins, baseline, result)
+    wanted = o.only.split(",") if o.only else usual
+    if unknown := [name for name in wanted if name not in known]:
+        raise SystemExit(f"there is no phase {', '.join(unknown)}\nhint: {', '.join(known)}")
+    for name in wanted:
+        load = quiet(o.load)
+        say(f"{name} (load average {load:.2f})")
+        result.setdefault("load", {})[name] = load
+        known[name]()
+        o.json.write_text(json.dumps(result, indent=1))
     print(table.text(result))
 
 

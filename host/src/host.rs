@@ -178,6 +178,7 @@ impl Host {
         let crew = Arc::new(Crew::start(
             &plugins,
             &(Arc::new(move |reading: Reading| {
+                let reading = Arc::new(reading);
                 to_monitor.reading(&reading);
                 to_writer.reading(reading);
             }) as analysis::Sink),

@@ -1,7 +1,7 @@
 //! The rules that the host has by itself. One of the same name in `config:alert_rules` changes what it says of them.
 
 /// Name and text of each.
-pub const DEFAULT_RULES: [(&str, &str); 13] = [
+pub const DEFAULT_RULES: [(&str, &str); 14] = [
     (
         "pair_unverified",
         r#"{"field":"feed.verified","comparison":"==","threshold":"no","for":"10s","severity":"warning","message":"the book hasn't been verified for 10 s: {reason}"}"#,
@@ -49,6 +49,10 @@ pub const DEFAULT_RULES: [(&str, &str); 13] = [
     (
         "buffered_lane_drops",
         r#"{"field":"system.buffered_lane_dropped","comparison":">","threshold":0,"over":"1m","severity":"warning","message":"{value} frames of the buffered lane were dropped within a minute"}"#,
+    ),
+    (
+        "pair_lane_late",
+        r#"{"field":"feed.lane_lag_ms","comparison":">","threshold":5000,"clear":1000,"for":"5s","severity":"warning","message":"the oldest book of the buffered lane has been under way for {value} ms"}"#,
     ),
     (
         "history_drops",

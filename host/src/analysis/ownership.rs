@@ -24,7 +24,7 @@ pub const SHARED_FIELDS: [&str; 11] = [
 ];
 
 /// Names that the host itself writes for each plugin, as `{plugin}.{name}`.
-const HOST_FIELDS: [&str; 4] = ["time", "sequence", "status", "version"];
+const HOST_FIELDS: [&str; 5] = ["time", "sequence", "status", "version", "details_time"];
 
 /// Every field that a plugin has in `analysis:{id}`.
 #[must_use]
@@ -37,6 +37,12 @@ pub(crate) fn all_published(plugin: &Plugin) -> Vec<String> {
 #[must_use]
 pub(crate) fn published_name(plugin: &str, field: &str) -> String {
     if SHARED_FIELDS.contains(&field) { field.to_owned() } else { format!("{plugin}.{field}") }
+}
+
+/// Whether a field of `analysis:{id}` is one of [`SHARED_FIELDS`]: all others carry their plugin's name before a point.
+#[must_use]
+pub(crate) fn is_shared(published: &str) -> bool {
+    !published.as_bytes().contains(&b'.')
 }
 
 /// Refuses a plugin that claims a field another one owns, or one that the host writes.

@@ -11,6 +11,7 @@ use super::arguments::settings;
 use super::runtime;
 use crate::alerts::{Catalog, RuleView, Webhook, check_rules};
 use crate::analysis::{self, Engine, Sheet};
+use crate::api::security::Tokens;
 use crate::config::Settings;
 use crate::monitor::machine;
 use crate::results::{Link, keys};
@@ -58,6 +59,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     found.good("settings", "each of them can be used");
     plugins(&settings, &mut found);
     webhooks(&settings, &mut found);
+    tokens(&settings, &mut found);
     folders(&settings, &mut found);
     runtime()?.block_on(async {
         redis(&settings, &mut found).await;
@@ -101,6 +103,23 @@ fn webhooks(settings: &Settings, found: &mut Findings) {
     }
 }
 
+fn tokens(settings: &Settings, found: &mut Findings) {
+    let api = &settings.api;
+    match Tokens::of(api) {
+        Ok(tokens) if tokens.is_empty() => {
+            found.warn("tokens", "there are none: nobody can change anything\nhint: API_TOKEN, or API_TOKENS_FILE for several");
+        }
+        Ok(_) => found.good("tokens", "they can be read"),
+        Err(error) => found.fail("tokens", error.to_string()),
+    }
+    // What every user of this machine may read are digests: those give nothing away, a token does.
+    if let Some(file) = &api.tokens_file
+        && readable_by_others(file)
+    {
+        found.warn("tokens", format!("other users can read {}\nhint: chmod 600 {}", file.display(), file.display()));
+    }
+}
+
 fn readable_by_others(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
@@ -116,6 +135,15 @@ fn folders(settings: &Settings, found: &mut Findings) {
     }
     if let Some(cache) = &settings.plugins.cache {
         folders.push(("PLUGIN_CACHE_DIR", cache));
+    }
+    if let Some(backup) = &settings.backup {
+        folders.push(("BACKUP_DIR", &backup.folder));
+    }
+    if let Some(file) = &settings.api.audit_file {
+        if file.exists() && std::fs::OpenOptions::new().append(true).open(file).is_err() {
+            found.fail("folders", format!("API_AUDIT_FILE: {} can't be written to", file.display()));
+        }
+        folders.push(("API_AUDIT_FILE", file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))));
     }
     for (name, folder) in folders {
         // A folder is made, where it is or would be, and taken away again: what permissions say isn't all that counts.

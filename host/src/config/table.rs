@@ -68,6 +68,13 @@ pub const REDIS_STATE_EXPIRY: Setting = setting(
 /// What is told over publish/subscribe.
 pub const REDIS_EVENTS: Setting =
     setting("REDIS_EVENTS", "all", "WHAT", "What is told over events:{pair}: all, states (without readings) or off");
+/// How often details are written.
+pub const REDIS_DETAILS_INTERVAL_MS: Setting = setting(
+    "REDIS_DETAILS_INTERVAL_MS",
+    "2000",
+    "MS",
+    "Shortest time between two writes of a plugin's details in analysis:{pair}; 0: with every reading (0 to 60000)",
+);
 /// The Set of wanted pairs.
 pub const REDIS_TRADING_PAIRS_KEY: Setting = setting(
     "REDIS_TRADING_PAIRS_KEY",
@@ -280,6 +287,7 @@ pub const SETTINGS: &[Setting] = &[
     REDIS_RESULTS_EXPIRY,
     REDIS_STATE_EXPIRY,
     REDIS_EVENTS,
+    REDIS_DETAILS_INTERVAL_MS,
     REDIS_TRADING_PAIRS_KEY,
     TRADING_PAIRS_POLL_INTERVAL,
     TRADING_PAIRS_LIMIT,

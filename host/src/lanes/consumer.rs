@@ -18,7 +18,7 @@ use super::codec::LaneFrame;
 use super::ledger::{Ledger, Left, Step, Stepped};
 use super::pictures::Pictures;
 use super::place::{Heard, Place, Stand};
-use super::producer::Queue;
+use super::producer::{Queue, TAKEN};
 use crate::analysis::{BufferedDesk, Desks, LaneKind, MemoryDesk, Reading};
 use crate::clock::{self, Arrival};
 use crate::config::settings;
@@ -26,7 +26,7 @@ use crate::monitor::Monitor;
 use crate::results::{Link, LinkError, Publication, hashes};
 
 /// Frames taken at once.
-const BATCH: usize = 64;
+const BATCH: usize = TAKEN;
 /// How often the List is looked at when nobody rings.
 const SAFETY_NET: Duration = Duration::from_secs(1);
 /// Wait after an error.
@@ -194,13 +194,24 @@ impl Work<'_> {
                 return self.checkpoint().await;
             }
             if frames.is_empty() {
-                tokio::select! {
-                    () = self.consumer.queue.arrived.notified() => {}
-                    () = tokio::time::sleep(SAFETY_NET) => {}
-                    () = self.stop.cancelled() => {}
-                }
+                frames = self.wait().await;
             }
         }
+    }
+
+    /// Waits for frames: those that the producer takes for this consumer, or none when the List is to be looked at.
+    async fn wait(&mut self) -> Vec<Vec<u8>> {
+        let queue = &self.consumer.queue;
+        let handed = queue.ask(self.held);
+        let frames = tokio::select! {
+            frames = handed => frames.unwrap_or_default(),
+            () = queue.arrived.notified() => Vec::new(),
+            () = tokio::time::sleep(SAFETY_NET) => Vec::new(),
+            () = self.stop.cancelled() => Vec::new(),
+        };
+        queue.withdraw();
+        self.held += frames.len();
+        frames
     }
 
     /// The frames since the checkpoint: those that were published are analysed alone, the others as if they had just been taken. Answers
@@ -249,18 +260,30 @@ impl Work<'_> {
     /// Publishes readings up to a frame, and takes the next frames.
     async fn round(&mut self, readings: Vec<(Reading, bool)>, to: Option<Stand>) -> Result<Vec<Vec<u8>>, End> {
         let consumer = self.consumer;
-        let mut commands = redis::pipe();
-        for (reading, _) in &readings {
-            hashes::reading(&mut commands, reading, &consumer.publication);
-        }
         let from = self.published;
         let to = to.filter(|to| from.is_none_or(|(run, index)| !to.is_at(run, index)));
-        let step = to.map(|to| Step { readings: &commands, from, to });
         // Whoever has frames to finish first takes no more; a stopping host takes none.
         let more = self.held <= self.analysed + BATCH && !self.stop.is_cancelled();
         let most = if more { BATCH } else { 0 };
-        let stepped = consumer.retry(self.stop, || self.ledger.round(step.as_ref(), self.held, most)).await?;
-        let Stepped { failed, frames } = stepped.ok_or(End::Elsewhere)?;
+        // The Hash shows the last reading of each plugin; those before are told, and gone within the same step.
+        let newest = newest(&readings);
+        let work = &*self;
+        let round = || {
+            let connection = consumer.link.connection_number();
+            let step = to.map(|to| Step { readings: work.commands(&readings, &newest, connection), from, to });
+            async move {
+                let stepped = work.ledger.round(step.as_ref(), work.held, most).await;
+                if stepped.is_err() || consumer.link.connection_number() != connection {
+                    work.doubt();
+                }
+                stepped
+            }
+        };
+        let stepped = consumer.retry(self.stop, round).await?;
+        let Some(Stepped { failed, frames }) = stepped else {
+            self.doubt();
+            return Err(End::Elsewhere);
+        };
         self.held += frames.len();
         if let Some(to) = to {
             self.published = Some((to.run, to.index));
@@ -268,14 +291,35 @@ impl Work<'_> {
         }
         if failed > 0 {
             self.tell_failed(failed);
+            self.doubt();
         }
-        for (reading, measured) in readings {
+        for (at, (reading, measured)) in readings.into_iter().enumerate() {
+            let reading = Arc::new(reading);
             if measured {
                 consumer.monitor.latency.reading(&consumer.monitor.stages, LaneKind::Buffered, &reading);
             }
             consumer.monitor.reading(&reading);
+            if newest.contains(&at) {
+                consumer.publication.keep(reading);
+            }
         }
         Ok(frames)
+    }
+
+    /// The commands that publish a step's readings over a connection with that number.
+    fn commands(&self, readings: &[(Reading, bool)], newest: &[usize], connection: u64) -> redis::Pipeline {
+        let mut commands = redis::pipe();
+        let publication = &self.consumer.publication;
+        let of_the_hash: Vec<&Reading> = newest.iter().filter_map(|&at| readings.get(at)).map(|(reading, _)| reading).collect();
+        hashes::readings(&mut commands, &of_the_hash, publication, connection);
+        readings.iter().for_each(|(reading, _)| hashes::event(&mut commands, reading, publication));
+        commands
+    }
+
+    /// It isn't known any more what Redis holds of this lane's readings.
+    fn doubt(&self) {
+        let desks = self.consumer.desks.all();
+        self.consumer.publication.doubt(&self.consumer.pair, |plugin| desks.iter().any(|desk| &*desk.name == plugin));
     }
 
     /// One frame through the plugins. `readings` gets each with whether its latency can be measured.
@@ -396,4 +440,16 @@ impl Work<'_> {
             );
         }
     }
+}
+
+/// Where the last reading of each plugin stands, in the order of the readings.
+fn newest(readings: &[(Reading, bool)]) -> Vec<usize> {
+    let mut newest: Vec<usize> = Vec::new();
+    for (at, (reading, _)) in readings.iter().enumerate().rev() {
+        if !newest.iter().filter_map(|&later| readings.get(later)).any(|(later, _)| later.plugin == reading.plugin) {
+            newest.push(at);
+        }
+    }
+    newest.reverse();
+    newest
 }

@@ -87,6 +87,16 @@ impl Code {
     }
 }
 
+/// Adds the step that takes up to `most` frames of a pair, where `held` of the processing List are known.
+pub(super) fn take(pipeline: &mut Pipeline, lane: &str, processing: &str, most: usize, held: usize) {
+    pipeline.cmd("EVALSHA").arg(TAKE.hash.as_str()).arg(2).arg(lane).arg(processing).arg(most).arg(held);
+}
+
+/// The frames that [`take`] answers, oldest first; none: the lane stands elsewhere, or Redis doesn't know the script.
+pub(super) fn taken(answer: redis::Value) -> Option<Vec<Vec<u8>>> {
+    redis::from_redis_value::<TakeAnswer>(answer).ok().flatten()
+}
+
 /// The Redis side of one pair's lane.
 pub(super) struct Ledger {
     pair: Arc<str>,
@@ -118,9 +128,9 @@ impl Left {
 }
 
 /// A step that moves the lane on.
-pub(super) struct Step<'a> {
+pub(super) struct Step {
     /// Commands of the readings, none of which has an answer that matters.
-    pub(super) readings: &'a Pipeline,
+    pub(super) readings: Pipeline,
     /// Where the lane was published to before.
     pub(super) from: Option<(u64, u64)>,
     /// Where it is afterwards.
@@ -183,12 +193,12 @@ impl Ledger {
 
     /// Publishes a step, if there is one, and takes up to `most` frames, in one round trip. `held`: frames of the processing List that are
     /// known. None: the lane stands elsewhere than this consumer thinks.
-    pub(super) async fn round(&self, step: Option<&Step<'_>>, held: usize, most: usize) -> Result<Option<Stepped>, LinkError> {
+    pub(super) async fn round(&self, step: Option<&Step>, held: usize, most: usize) -> Result<Option<Stepped>, LinkError> {
         let mut pipeline = redis::pipe();
         if let Some(step) = step {
             self.publish(&mut pipeline, step);
         }
-        pipeline.cmd("EVALSHA").arg(TAKE.hash.as_str()).arg(2).arg(&self.lane).arg(&self.processing).arg(most).arg(held);
+        take(&mut pipeline, &self.lane, &self.processing, most, held);
         let (failed, taken) = if step.is_some() {
             self.run::<(Option<u64>, TakeAnswer)>(&pipeline).await?
         } else {
@@ -198,7 +208,7 @@ impl Ledger {
         Ok(failed.zip(taken).map(|(failed, frames)| Stepped { failed, frames }))
     }
 
-    fn publish(&self, pipeline: &mut Pipeline, step: &Step<'_>) {
+    fn publish(&self, pipeline: &mut Pipeline, step: &Step) {
         let text = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
         let command = pipeline.cmd("EVALSHA").arg(PUBLISH.hash.as_str()).arg(2).arg(&self.position).arg(keys::analysis(&self.pair));
         command.arg(text(step.from.map(|from| from.0))).arg(text(step.from.map(|from| from.1)));

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use leadline_market::{Applied, BookFrame, FrameKind, TrackedBook};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{Head, LaneFrame};
+use super::ledger;
 use crate::clock::Arrival;
 use crate::config::settings;
 use crate::monitor::{LaneFigures, Monitor};
@@ -18,6 +19,8 @@ use crate::results::{Link, keys};
 const MAX_WAITING: usize = 2000;
 /// Frames of a pair sent in one round trip.
 const BATCH: usize = 256;
+/// Frames taken at once for a consumer that waits.
+pub(super) const TAKEN: usize = 64;
 /// Waits after an error.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -34,11 +37,31 @@ pub struct Producer {
 /// The frames of one pair on their way to its List.
 pub struct Queue {
     pair: Arc<str>,
+    /// The names of its Lists.
+    lane: String,
+    processing: String,
     state: Mutex<QueueState>,
-    /// Rung when frames stand in the List.
+    /// A consumer that waits for frames: they are taken for it in the round trip that puts them into the List.
+    asked: Mutex<Option<Ask>>,
+    /// Rung when frames stand in the List that weren't handed to anybody.
     pub arrived: Notify,
     /// How far the lane is behind.
     pub figures: Arc<LaneFigures>,
+}
+
+/// Where the frames go that a consumer waits for.
+struct Ask {
+    /// Frames of the processing List that it knows.
+    held: usize,
+    answer: oneshot::Sender<Vec<Vec<u8>>>,
+}
+
+/// Frames on their way to the List, and whom those that then stand in it are taken for.
+struct Sending {
+    queue: Arc<Queue>,
+    count: usize,
+    generation: u64,
+    ask: Option<Ask>,
 }
 
 struct QueueState {
@@ -69,7 +92,10 @@ impl Producer {
     pub fn queue(&self, pair: &Arc<str>) -> Arc<Queue> {
         let new = || Queue {
             pair: Arc::clone(pair),
+            lane: keys::lane(pair),
+            processing: keys::lane_processing(pair),
             state: Mutex::new(QueueState { frames: VecDeque::new(), next: 0, since_keyframe: None, generation: 0 }),
+            asked: Mutex::default(),
             arrived: Notify::new(),
             figures: Arc::default(),
         };
@@ -181,42 +207,64 @@ impl Producer {
                 if count == 0 {
                     continue;
                 }
-                let key = keys::lane(&queue.pair);
-                let command = pipeline.cmd("LPUSH").arg(&key);
+                let command = pipeline.cmd("LPUSH").arg(&queue.lane);
                 for frame in state.frames.iter().take(count) {
                     command.arg(frame.as_slice());
                 }
-                pipeline.cmd("LTRIM").arg(&key).arg(0).arg(self.lane.max_frames.saturating_sub(1)).ignore();
+                pipeline.cmd("LTRIM").arg(&queue.lane).arg(0).arg(self.lane.max_frames.saturating_sub(1)).ignore();
                 (count, state.generation)
             };
-            batches.push((queue, count, generation));
+            let ask = queue.asked().take();
+            if let Some(ask) = &ask {
+                ledger::take(&mut pipeline, &queue.lane, &queue.processing, TAKEN, ask.held);
+            }
+            batches.push(Sending { queue, count, generation, ask });
         }
         if batches.is_empty() {
             return Sent::Nothing;
         }
-        match link.run::<Vec<usize>>(&pipeline).await {
-            Ok(lengths) => {
-                self.monitor.redis_is_there();
-                for ((queue, count, generation), length) in batches.into_iter().zip(lengths) {
-                    let trimmed = length.saturating_sub(self.lane.max_frames);
-                    let mut state = queue.lock();
-                    if state.generation == generation {
-                        state.frames.drain(..count);
-                    }
-                    if trimmed > 0 {
-                        // What the consumer will miss, it can only go on from a keyframe.
-                        self.dropped(&queue, trimmed);
-                        state.since_keyframe = None;
-                    }
-                    drop(state);
-                    queue.arrived.notify_one();
-                }
-                Sent::Something
-            }
+        let answers = match link.run_each(&mut pipeline).await {
+            Ok(answers) => answers,
             Err(error) => {
                 self.monitor.redis_failed(&error);
-                Sent::Failed
+                return Sent::Failed;
             }
+        };
+        let (mut answers, mut sent) = (answers.into_iter(), Sent::Something);
+        for Sending { queue, count, generation, ask } in batches {
+            let pushed = answers.next();
+            let taken = ask.and_then(|ask| Some((ask, ledger::taken(answers.next()?.ok()?)?)));
+            match pushed.map(|pushed| pushed.map(redis::from_redis_value::<usize>)) {
+                Some(Ok(length)) => self.is_pushed(&queue, count, generation, length.unwrap_or(0)),
+                Some(Err(error)) => {
+                    self.monitor.redis_failed(&error);
+                    sent = Sent::Failed;
+                }
+                None => sent = Sent::Failed,
+            }
+            // Whoever gave up waiting finds the frames in the processing List, since there are more than it knows.
+            let handed = taken.is_some_and(|(ask, frames)| !frames.is_empty() && ask.answer.send(frames).is_ok());
+            if !handed {
+                queue.arrived.notify_one();
+            }
+        }
+        if matches!(sent, Sent::Something) {
+            self.monitor.redis_is_there();
+        }
+        sent
+    }
+
+    /// Redis has the first `count` frames of a queue, in a List of that length before it was trimmed.
+    fn is_pushed(&self, queue: &Queue, count: usize, generation: u64, length: usize) {
+        let trimmed = length.saturating_sub(self.lane.max_frames);
+        let mut state = queue.lock();
+        if state.generation == generation {
+            state.frames.drain(..count);
+        }
+        if trimmed > 0 {
+            // What the consumer will miss, it can only go on from a keyframe.
+            self.dropped(queue, trimmed);
+            state.since_keyframe = None;
         }
     }
 }
@@ -230,6 +278,23 @@ enum Sent {
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<Ask>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the next frames, where `held` of the processing List are known. The receiver ends without any when somebody else asks, or when
+    /// they weren't taken: then the List is to be looked at.
+    pub(super) fn ask(&self, held: usize) -> oneshot::Receiver<Vec<Vec<u8>>> {
+        let (answer, receiver) = oneshot::channel();
+        *self.asked() = Some(Ask { held, answer });
+        receiver
+    }
+
+    /// Nobody waits any more.
+    pub(super) fn withdraw(&self) {
+        *self.asked() = None;
     }
 
     /// The consumer lost its place: the next frame is a keyframe.

@@ -25,7 +25,7 @@ pub struct PairCell {
     /// What of its book is looked at.
     pub look: Look,
     status: Mutex<PairStatus>,
-    readings: Mutex<BTreeMap<Arc<str>, Reading>>,
+    readings: Mutex<BTreeMap<Arc<str>, Arc<Reading>>>,
 }
 
 /// What is known of a pair's feed.
@@ -104,7 +104,7 @@ impl Board {
     }
 
     /// Puts a reading up; one of a pair that was taken off is let go.
-    pub fn reading(&self, reading: Reading) {
+    pub fn reading(&self, reading: Arc<Reading>) {
         let cell = self.pairs.read().unwrap_or_else(PoisonError::into_inner).get(&reading.pair).cloned();
         if let Some(cell) = cell {
             cell.readings().insert(Arc::clone(&reading.plugin), reading);
@@ -163,7 +163,7 @@ impl PairCell {
     }
 
     /// Its newest readings, by plugin.
-    pub fn readings(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Reading>> {
+    pub fn readings(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Reading>>> {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -195,12 +195,12 @@ impl Monitor {
 
     /// A reading, which nothing will make a second time. Memory lane: when it was made, on the plugin's thread. Buffered lane: once Redis has
     /// it, in order for each pair.
-    pub fn reading(&self, reading: &Reading) {
+    pub fn reading(&self, reading: &Arc<Reading>) {
         self.counters.readings.add(1);
         if matches!(reading.outcome, Outcome::Fault(_)) {
             self.counters.faults.add(1);
         }
-        self.board.reading(reading.clone());
+        self.board.reading(Arc::clone(reading));
         self.observers.tell(|observer| observer.reading(reading));
     }
 

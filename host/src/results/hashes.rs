@@ -8,30 +8,23 @@ use super::{Publication, keys};
 use crate::analysis::Reading;
 use crate::clock::rfc3339;
 
-/// Writes a reading into `analysis:{id}`: the plugin's fields, and behind its name when, from which book, in which state and by
-/// which version they were made. Then tells of it over `events:{id}`, and sets the Hash's expiry where that is due.
-pub fn reading(pipeline: &mut Pipeline, reading: &Reading, publication: &Publication) {
-    let plugin = &reading.plugin;
-    let time = rfc3339(reading.arrival.unix_ms);
+/// Brings `analysis:{id}` to these readings of one pair, one of each plugin: their fields, and behind each plugin's name when, from which book, in
+/// which state and by which version they were made. What the Hash holds already isn't sent again, and details wait for their interval; the pipeline
+/// is for a connection with that number. Sets the Hash's expiry where that is due.
+pub fn readings(pipeline: &mut Pipeline, readings: &[&Reading], publication: &Publication, connection: u64) {
+    let Some(reading) = readings.last() else { return };
     let key = keys::analysis(&reading.pair);
-    let command = pipeline.cmd("HSET").arg(&key);
-    command.arg("instrument_id").arg(&*reading.pair).arg("analysis_time").arg(&time);
-    for (name, value) in &reading.fields {
-        command.arg(name).arg(value);
-    }
-    command
-        .arg(format!("{plugin}.time"))
-        .arg(&time)
-        .arg(format!("{plugin}.sequence"))
-        .arg(sequence(reading.sequence))
-        .arg(format!("{plugin}.status"))
-        .arg(reading.outcome.status())
-        .arg(format!("{plugin}.version"))
-        .arg(&*reading.version)
-        .ignore();
+    let mut command = redis::cmd("HSET");
+    command.arg(&key);
+    publication.sent().words(&mut command, readings, connection);
+    pipeline.add_command(command).ignore();
     if let Some(expiry) = publication.due_with_reading(&reading.pair) {
         expire(pipeline, &key, expiry);
     }
+}
+
+/// Tells of a reading over `events:{id}`, if somebody listens.
+pub fn event(pipeline: &mut Pipeline, reading: &Reading, publication: &Publication) {
     if let Some(event) = publication.reading_event(reading) {
         pipeline.cmd("PUBLISH").arg(keys::events(&reading.pair)).arg(event).ignore();
     }

@@ -4,6 +4,7 @@
 //! who knows what the data is worth, decides whether to try again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -103,6 +104,8 @@ pub struct Link {
     sentinel_login: RedisConnectionInfo,
     tls: Option<TlsCertificates>,
     connection: Mutex<Option<MultiplexedConnection>>,
+    /// Connections made so far.
+    made: AtomicU64,
 }
 
 impl Link {
@@ -136,7 +139,7 @@ impl Link {
         let tls = certificates(&settings.tls)?;
         // The process may have one already: then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let link = Self { address, sentinel_login, tls, connection: Mutex::new(None) };
+        let link = Self { address, sentinel_login, tls, connection: Mutex::new(None), made: AtomicU64::new(0) };
         // Certificates that can't be used are told now.
         if let Place::Server(addr) = &link.address.place {
             link.client(addr.clone(), link.address.login.clone())?;
@@ -174,6 +177,40 @@ impl Link {
                 Err(self.away(format!("no answer within {} s", CALL.as_secs())))
             }
         }
+    }
+
+    /// The same, with the answer of each command that isn't ignored, for those whose errors have nothing to do with each other.
+    ///
+    /// # Errors
+    /// [`LinkError::Away`]; what Redis answers with an error stands in its place among the answers.
+    pub async fn run_each(&self, pipeline: &mut Pipeline) -> Result<Vec<Result<redis::Value, LinkError>>, LinkError> {
+        let answers: Vec<redis::RedisResult<redis::Value>> = self.run(pipeline.ignore_errors()).await?;
+        let answers: Vec<_> = answers.into_iter().map(|answer| answer.map_err(|error| self.error(&error))).collect();
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(LinkError::may_pass)) {
+            self.forget().await;
+        }
+        Ok(answers)
+    }
+
+    /// The number of the connection; it is made if there is none.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn ready(&self) -> Result<u64, LinkError> {
+        self.connection().await?;
+        Ok(self.connection_number())
+    }
+
+    /// The number of the newest connection. As long as it stays the same, Redis holds what it was told over it, unless somebody else changed it.
+    #[must_use]
+    pub fn connection_number(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// Whether those who subscribe may do so at another server than this one, whose subscribers this one doesn't know.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.address.place, Place::Cluster(_))
     }
 
     /// The number of the database.
@@ -253,6 +290,7 @@ impl Link {
         }
         let client = self.find().await?;
         let connection = self.connect(&client).await?;
+        self.made.fetch_add(1, Ordering::Relaxed);
         Ok(slot.insert(connection).clone())
     }
 

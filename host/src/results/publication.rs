@@ -1,13 +1,15 @@
 //! What goes into Redis beside a value: how long it stays, and the event that tells of it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::Pipeline;
 use serde::{Serialize, Serializer};
 
-use super::keys;
+use super::sent::Sent;
+use super::{Link, keys};
 use crate::analysis::Reading;
 use crate::clock::rfc3339;
 use crate::config::settings::{self, Events};
@@ -18,9 +20,12 @@ use crate::pairs::PairState;
 const RENEWALS: u32 = 4;
 
 /// How results are published: shared by both lanes.
-#[derive(Default)]
 pub struct Publication {
     settings: settings::Results,
+    /// What the Hashes of the readings are known to hold.
+    sent: Sent,
+    /// Whether readings are told: somebody listens, or it isn't known that nobody does.
+    heard: AtomicBool,
     /// When the expiry of a pair's results was last set with a reading.
     by_readings: Mutex<Renewals>,
     /// And without one, since the pair is well and its book stands still.
@@ -34,11 +39,61 @@ fn lock(renewals: &Mutex<Renewals>) -> MutexGuard<'_, Renewals> {
     renewals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Default for Publication {
+    fn default() -> Self {
+        Self::of(settings::Results::default())
+    }
+}
+
 impl Publication {
     /// As the settings say.
     #[must_use]
     pub fn new(settings: settings::Results) -> Arc<Self> {
-        Arc::new(Self { settings, ..Self::default() })
+        Arc::new(Self::of(settings))
+    }
+
+    fn of(settings: settings::Results) -> Self {
+        Self {
+            sent: Sent::new(settings.details_interval, settings.expiry),
+            heard: AtomicBool::new(true),
+            by_readings: Mutex::default(),
+            by_states: Mutex::default(),
+            settings,
+        }
+    }
+
+    /// What the Hashes of the readings are known to hold.
+    pub(super) fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    /// Keeps a reading that Redis took: its details follow, if they weren't sent with it and no other reading comes.
+    pub fn keep(&self, reading: Arc<Reading>) {
+        self.sent.keep(reading);
+    }
+
+    /// It isn't known any more what Redis holds of these plugins' fields of a pair: the next write is whole.
+    pub fn doubt(&self, pair: &str, is_theirs: impl Fn(&str) -> bool) {
+        self.sent.doubt(pair, is_theirs);
+    }
+
+    /// Asks whether anybody listens to readings. A server that isn't alone, or doesn't say, may have listeners that it doesn't know.
+    pub(super) async fn look_for_listeners(&self, link: &Link) {
+        if self.settings.events != Events::All || link.is_cluster() {
+            return;
+        }
+        let mut ask = redis::pipe();
+        ask.cmd("PUBSUB").arg("NUMPAT").cmd("PUBSUB").arg("CHANNELS").arg(keys::events("*")).cmd("INFO").arg("replication");
+        let heard = match link.run::<(u64, Vec<String>, String)>(&ask).await {
+            Ok((patterns, channels, info)) => {
+                let alone = info.lines().any(|line| line.trim() == "connected_slaves:0");
+                patterns > 0
+                    || !alone
+                    || channels.iter().any(|channel| ![keys::EVENTS_PLUGINS, keys::EVENTS_ALERTS].contains(&channel.as_str()))
+            }
+            Err(_) => true,
+        };
+        self.heard.store(heard, Ordering::Relaxed);
     }
 
     /// How long the results of a pair stay without a write; none: for ever.
@@ -57,9 +112,9 @@ impl Publication {
         self.settings.state_expiry.map(|expiry| expiry * patience)
     }
 
-    /// The event that tells of a reading, as JSON; none where they are switched off.
+    /// The event that tells of a reading, as JSON; none where they are switched off, or nobody listens.
     pub(super) fn reading_event(&self, reading: &Reading) -> Option<String> {
-        (self.settings.events == Events::All).then(|| reading_json(reading))
+        (self.settings.events == Events::All && self.heard.load(Ordering::Relaxed)).then(|| reading_json(reading))
     }
 
     /// Whether changes of state are told.
@@ -92,6 +147,7 @@ impl Publication {
     pub(super) fn forget(&self, pair: &str) {
         lock(&self.by_readings).remove(pair);
         lock(&self.by_states).remove(pair);
+        self.sent.forget(pair);
     }
 }
 

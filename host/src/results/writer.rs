@@ -1,15 +1,17 @@
 //! The memory lane's way into Redis: newest wins, and all that waits goes in one round trip.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::Pipeline;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::publication::expire;
-use super::{Link, Publication, hashes, keys};
+use super::load::{Event, Item, Load, Place};
+use super::{Link, LinkError, Publication, keys};
 use crate::analysis::{LaneKind, Reading};
 use crate::monitor::Monitor;
 
@@ -17,45 +19,12 @@ use crate::monitor::Monitor;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Longest wait: latency is back to normal within it once Redis is.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked for details that are due, and for somebody who listens to events.
+const LOOK: Duration = Duration::from_secs(1);
+/// Round trips under way at once: a reading needn't wait for the answer to another plugin's.
+const UNDER_WAY: usize = 2;
 /// Events that may wait for Redis; then the oldest are dropped and counted.
 const EVENTS: usize = 1000;
-
-/// What waits to be written. One place a Hash and writer, so it is bounded by pairs and plugins.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Reading(Arc<str>, Arc<str>),
-    Hash(String),
-    Lifetime(Arc<str>),
-    /// The pair's results stay, though nothing new is written.
-    Renewal(Arc<str>),
-    Clear(Arc<str>, Arc<str>),
-}
-
-impl Place {
-    fn key(&self) -> String {
-        match self {
-            Self::Reading(pair, _) | Self::Clear(pair, _) => keys::analysis(pair),
-            Self::Hash(key) => key.clone(),
-            Self::Lifetime(pair) | Self::Renewal(pair) => keys::feed(pair),
-        }
-    }
-}
-
-enum Item {
-    Reading(Box<Reading>),
-    Hash(Vec<(&'static str, String)>),
-    /// The pair was removed: no number of it may look alive.
-    Remove(Arc<str>),
-    /// A plugin is no longer at work: its fields of a pair go.
-    Clear(Vec<String>),
-    /// How long a pair's keys stay; for ever, if none is said.
-    Lifetime(Arc<str>, Option<Duration>),
-    /// The pair's results stay so long from now on.
-    Renewal(Arc<str>, Duration),
-}
-
-/// An event: its channel and its words.
-type Event = (String, String);
 
 /// Writes what is handed to it; the caller never waits.
 pub struct Writer {
@@ -111,9 +80,9 @@ impl Writer {
     }
 
     /// A reading of the memory lane.
-    pub fn reading(&self, reading: Reading) {
+    pub fn reading(&self, reading: Arc<Reading>) {
         let place = Place::Reading(Arc::clone(&reading.pair), Arc::clone(&reading.plugin));
-        if let Some(Item::Reading(_)) = self.put(place, Item::Reading(Box::new(reading))) {
+        if let Some(Item::Reading(_)) = self.put(place, Item::Reading(reading)) {
             self.monitor.counters.readings_superseded.add(1);
         }
     }
@@ -144,6 +113,7 @@ impl Writer {
         for pair in pairs {
             waiting.remove(&Place::Reading(Arc::clone(pair), Arc::clone(plugin)));
             waiting.insert(Place::Clear(Arc::clone(pair), Arc::clone(plugin)), Item::Clear(fields.to_vec()));
+            self.publication.doubt(pair, |name| name == &**plugin);
         }
         drop(waiting);
         self.wake.notify_one();
@@ -171,103 +141,112 @@ impl Writer {
 
     /// Writes until `stop`, then once more what still waits.
     pub async fn run(&self, link: Link, stop: CancellationToken) {
-        let mut wait = FIRST_WAIT;
+        let mut under_way = FuturesUnordered::new();
+        // Places of the readings that are under way; none: something is, and must be there before anything else.
+        let mut places: Option<HashSet<Place>> = Some(HashSet::new());
+        let (mut wait, mut resume_at) = (FIRST_WAIT, None);
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.publication.look_for_listeners(&link).await;
         loop {
-            if self.is_idle() {
-                tokio::select! {
-                    () = self.wake.notified() => {}
-                    () = stop.cancelled() => {
-                        self.write(&link).await;
-                        return;
+            if resume_at.is_none() && under_way.len() < UNDER_WAY {
+                let load = match &places {
+                    Some(places) if !under_way.is_empty() => self.take_beside(places),
+                    Some(_) => Some(self.take(Vec::new())),
+                    None => None,
+                };
+                if let Some(load) = load.filter(|load| !load.is_empty()) {
+                    places = places.filter(|_| load.is_of_readings());
+                    if let Some(places) = &mut places {
+                        places.extend(load.batch.keys().cloned());
                     }
+                    under_way.push(self.send(&link, load));
+                    continue;
                 }
-            }
-            if self.write(&link).await {
-                wait = FIRST_WAIT;
-                continue;
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
-                () = stop.cancelled() => {
-                    self.write(&link).await;
-                    return;
+                biased;
+                Some(took) = under_way.next() => {
+                    if under_way.is_empty() {
+                        places = Some(HashSet::new());
+                    }
+                    if took {
+                        wait = FIRST_WAIT;
+                    } else {
+                        resume_at = Some(Instant::now() + wait);
+                        wait = (wait * 2).min(LONGEST_WAIT);
+                    }
                 }
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => resume_at = None,
+                _ = look.tick(), if under_way.is_empty() && resume_at.is_none() => {
+                    let due = self.publication.sent().take_due(false);
+                    if !due.is_empty() {
+                        let load = self.take(due);
+                        self.send(&link, load).await;
+                    }
+                    self.publication.look_for_listeners(&link).await;
+                }
+                () = self.wake.notified() => {}
             }
         }
+        while under_way.next().await.is_some() {}
+        // The last readings first: their details follow them.
+        self.send(&link, self.take(Vec::new())).await;
+        self.send(&link, self.take(self.publication.sent().take_due(true))).await;
     }
 
-    fn is_idle(&self) -> bool {
-        self.lock().is_empty() && self.events().is_empty()
-    }
-
-    /// Writes all that waits; whether Redis took it. What it didn't take waits again, unless something newer does.
-    async fn write(&self, link: &Link) -> bool {
+    /// All that waits, and these details.
+    fn take(&self, details: Vec<Arc<Reading>>) -> Load {
         let batch = std::mem::take(&mut *self.lock());
-        let events = std::mem::take(&mut *self.events());
-        if batch.is_empty() && events.is_empty() {
+        let events = std::mem::take(&mut *self.events()).into();
+        Load { batch, events, details }
+    }
+
+    /// All that waits, if it is readings alone, and of other places than those under way: then it doesn't matter which of the two comes first.
+    fn take_beside(&self, places: &HashSet<Place>) -> Option<Load> {
+        if !self.events().is_empty() {
+            return None;
+        }
+        let mut waiting = self.lock();
+        let beside = waiting.keys().all(|place| matches!(place, Place::Reading(..)) && !places.contains(place));
+        beside.then(|| Load { batch: std::mem::take(&mut *waiting), ..Load::default() })
+    }
+
+    /// Writes a load; whether Redis took it. What it didn't take waits again, unless something newer does.
+    async fn send(&self, link: &Link, load: Load) -> bool {
+        if load.is_empty() {
             return true;
         }
-        let mut pipeline = redis::pipe();
-        // A removal goes first: what a pair that came back has to say must stand after it.
-        for item in batch.values() {
-            if let Item::Remove(pair) = item {
-                remove(&mut pipeline, pair);
-            }
-        }
-        for (place, item) in &batch {
-            if let (Place::Clear(pair, _), Item::Clear(fields)) = (place, item) {
-                pipeline.hdel(keys::analysis(pair), fields).ignore();
-            }
-        }
-        for (place, item) in &batch {
-            match (place, item) {
-                (_, Item::Reading(reading)) => hashes::reading(&mut pipeline, reading, &self.publication),
-                (Place::Hash(key), Item::Hash(fields)) => {
-                    pipeline.hset_multiple(key, fields).ignore();
-                    if let Some(expiry) = self.publication.expiry_of(key) {
-                        expire(&mut pipeline, key, expiry);
-                    }
-                }
-                _ => {}
-            }
-        }
-        // A lifetime goes last: a key must be there to have one.
-        for item in batch.values() {
-            match item {
-                Item::Lifetime(pair, after) => {
-                    for key in self.lasting_keys(pair) {
-                        match after {
-                            Some(after) => expire(&mut pipeline, &key, *after),
-                            None => drop(pipeline.cmd("PERSIST").arg(key).ignore()),
-                        }
-                    }
-                }
-                Item::Renewal(pair, after) => {
-                    expire(&mut pipeline, &keys::analysis(pair), *after);
-                    expire(&mut pipeline, &keys::orderbook(pair), *after);
-                }
-                _ => {}
-            }
-        }
-        for (channel, words) in &events {
-            pipeline.cmd("PUBLISH").arg(channel).arg(words).ignore();
-        }
-        match link.run::<()>(&pipeline).await {
-            Ok(()) => {
+        let sent = async {
+            let connection = link.ready().await?;
+            let pipeline = load.pipeline(&self.publication, connection);
+            link.run::<()>(&pipeline).await?;
+            Ok(link.connection_number() == connection)
+        };
+        match sent.await {
+            Ok(is_same) => {
                 self.monitor.redis_is_there();
-                for item in batch.into_values() {
-                    if let Item::Reading(reading) = item {
+                for (place, item) in load.batch {
+                    let Item::Reading(reading) = item else { continue };
+                    if is_same {
                         self.monitor.latency.reading(&self.monitor.stages, LaneKind::Memory, &reading);
+                        self.publication.keep(reading);
+                    } else {
+                        // Over a new connection to a Redis that may have lost what the one before had: once more, whole.
+                        self.doubt(&reading);
+                        self.lock().entry(place).or_insert(Item::Reading(reading));
                     }
                 }
                 true
             }
-            Err(error) if !error.may_pass() => {
+            Err(error) if !LinkError::may_pass(&error) => {
                 // One of the commands can't be carried out, and won't be next time; the others were.
+                load.readings().for_each(|reading| self.doubt(reading));
                 let errors = &self.monitor.counters.redis_errors;
                 errors.add(1);
                 if errors.get().is_power_of_two() {
-                    let keys: Vec<String> = batch.keys().map(Place::key).collect();
+                    let keys: Vec<String> = load.batch.keys().map(Place::key).collect();
                     tracing::error!(
                         errors = errors.get(),
                         "a write to one of {}: {error}\nhint: redis-cli TYPE KEY says what a key holds; all of these must be Hashes",
@@ -278,42 +257,20 @@ impl Writer {
             }
             Err(error) => {
                 self.monitor.redis_failed(&error);
-                self.put_events(events, true);
+                load.readings().for_each(|reading| self.doubt(reading));
+                self.put_events(load.events, true);
+                load.details.into_iter().for_each(|reading| self.publication.sent().put_back(reading));
                 let mut waiting = self.lock();
-                for (place, item) in batch {
+                for (place, item) in load.batch {
                     waiting.entry(place).or_insert(item);
                 }
                 false
             }
         }
     }
-}
 
-impl Writer {
-    /// The keys of a pair that have no expiry of their own.
-    fn lasting_keys(&self, pair: &str) -> Vec<String> {
-        let results = [keys::analysis(pair), keys::orderbook(pair)];
-        let feed = keys::feed(pair);
-        let has_end = |key: &String| *key == feed || (results.contains(key) && self.publication.results_expiry().is_some());
-        all_keys(pair).into_iter().filter(|key| !has_end(key)).collect()
+    /// It isn't known whether Redis took this reading.
+    fn doubt(&self, reading: &Reading) {
+        self.publication.doubt(&reading.pair, |plugin| plugin == &*reading.plugin);
     }
-}
-
-fn remove(pipeline: &mut Pipeline, pair: &str) {
-    for key in all_keys(pair) {
-        pipeline.del(key).ignore();
-    }
-}
-
-/// Every key of a pair.
-fn all_keys(pair: &str) -> [String; 7] {
-    [
-        keys::analysis(pair),
-        keys::orderbook(pair),
-        keys::feed(pair),
-        keys::lane(pair),
-        keys::lane_processing(pair),
-        keys::lane_position(pair),
-        keys::lane_state(pair),
-    ]
 }
