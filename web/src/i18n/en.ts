@@ -190,6 +190,8 @@ export const en = {
     depth_anomaly_below_baseline: "Below the usual, %",
     depth_anomaly_bands: "Bands",
     depth_anomaly_coverage: "Coverage",
+    liquidity_lasting: "Mean of the last minutes",
+    liquidity_warning_line: "Warns when that is below",
     liquidity_trend: "Trend, % an hour",
     liquidity_trend_p: "By accident with p",
     liquidity_baseline: "Usual by",

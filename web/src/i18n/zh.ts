@@ -192,6 +192,8 @@ export const zh: Words = {
     depth_anomaly_below_baseline: "低于常值（%）",
     depth_anomaly_bands: "价带",
     depth_anomaly_coverage: "覆盖",
+    liquidity_lasting: "近几分钟均值",
+    liquidity_warning_line: "低于此值时警告",
     liquidity_trend: "趋势（%/小时）",
     liquidity_trend_p: "偶然概率 p",
     liquidity_baseline: "基线",

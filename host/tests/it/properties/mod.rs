@@ -1,5 +1,7 @@
 //! The properties that every analysis keeps, of the built components as the host calls them. Natively each plugin's own tests have them, with more cases.
 
+mod recorded;
+
 use std::sync::Arc;
 use std::time::Duration;
 
