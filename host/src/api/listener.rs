@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
@@ -18,6 +18,38 @@ use tokio::time::{Instant, Sleep};
 const MOST: usize = 1024;
 /// A connection on which nothing comes and nothing is taken for so long is closed. A live stream's client answers a ping each two seconds.
 const IDLE: Duration = Duration::from_secs(75);
+
+/// Bytes that the system holds for a client that is slow to take them, asked for; it doubles that for its own needs. By itself it would hold
+/// megabytes: news that are minutes old when they come, and a client that reads a little all the time would look like one that takes nothing.
+const SEND_BUFFER: u32 = 64 << 10;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Takes a port, of the first address of this name that can be had.
+///
+/// # Errors
+/// Why the last of them can't be had, or that the name has none.
+pub(super) async fn bind(addr: &str) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for addr in tokio::net::lookup_host(addr).await? {
+        let bound = bind_to(addr);
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the usual way to listen does: a port that a run before had is free at once.
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
 
 /// Accepts connections within bounds.
 pub(super) struct Bounded {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Parts};
 use super::instruments::Listings;
-use super::listener::{Bounded, Peer};
+use super::listener::{self, Bounded, Peer};
 use super::metrics::Metrics;
 use super::own_metrics::Own;
 use super::router;
@@ -63,7 +63,7 @@ impl Server {
     /// # Errors
     /// [`ListenError`] when the address can't be used or is taken, tokens are wrong, or the audit log can't be written.
     pub async fn listen(settings: &settings::Api) -> Result<Self, ListenError> {
-        let listener = TcpListener::bind(&settings.addr).await.map_err(|error| ListenError::Address {
+        let listener = listener::bind(&settings.addr).await.map_err(|error| ListenError::Address {
             addr: settings.addr.clone(),
             detail: error.to_string(),
             hint: if error.kind() == std::io::ErrorKind::AddrInUse {

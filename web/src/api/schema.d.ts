@@ -901,6 +901,34 @@ export interface components {
              */
             to_ms?: number | null;
         };
+        /** @description What calls of the last minute cost. None when there was no call. */
+        CallCosts: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Median fuel.
+             */
+            p50_fuel: number;
+            /**
+             * Format: int64
+             * @description Median time, µs.
+             */
+            p50_us: number;
+            /**
+             * Format: int64
+             * @description 99th percentile of the fuel.
+             */
+            p99_fuel: number;
+            /**
+             * Format: int64
+             * @description 99th percentile of the time, µs.
+             */
+            p99_us: number;
+        };
         /** @description All series that have values in the span. */
         Catalog: {
             series: components["schemas"]["SeriesView"][];
@@ -979,6 +1007,39 @@ export interface components {
             hint: string;
             /** @description What went wrong, in words. */
             message: string;
+        };
+        /** @description How many calls failed, by kind. */
+        FaultCounts: {
+            /**
+             * Format: int64
+             * @description Its answer broke the contract.
+             */
+            answer: number;
+            /**
+             * Format: int64
+             * @description Out of time.
+             */
+            deadline: number;
+            /**
+             * Format: int64
+             * @description Out of fuel.
+             */
+            fuel: number;
+            /**
+             * Format: int64
+             * @description Out of memory, or of table entries.
+             */
+            memory: number;
+            /**
+             * Format: int64
+             * @description It refused the book, the instrument or the parameters.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description A bug in the plugin.
+             */
+            trap: number;
         };
         /** @description How a pair's feed stands: whether its numbers can be trusted. */
         Feed: {
@@ -1183,6 +1244,42 @@ export interface components {
             /** @description How many there are that match. */
             total: number;
         };
+        /** @description One kept version. */
+        KeptVersion: {
+            /** @description SHA-256 of the component, hexadecimal. */
+            digest: string;
+            /**
+             * Format: int64
+             * @description When it was last put to work, milliseconds since 1970.
+             */
+            since_ms: number;
+            /**
+             * Format: int64
+             * @description Its size, bytes.
+             */
+            size: number;
+            /** @description What the plugin called it. */
+            version: string;
+        };
+        /** @description One line. */
+        LogLine: {
+            /** @description `debug`, `info`, `warn` or `error`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Its number: without a hole as long as no line was dropped.
+             */
+            number: number;
+            /** @description The pair; empty: the host says it of the plugin. */
+            pair: string;
+            /** @description The text. */
+            text: string;
+            /**
+             * Format: int64
+             * @description When it was written, milliseconds since 1970.
+             */
+            time_ms: number;
+        };
         /** @description What a client hears. */
         Message: {
             /**
@@ -1266,6 +1363,39 @@ export interface components {
             /** @description Exchange time of the last frame in it, RFC 3339. */
             time: string;
         };
+        /** @description A version at work. */
+        PluginAtWork: {
+            /** @description What a call may use. */
+            budget: components["schemas"]["PluginLimits"];
+            /** @description SHA-256 of its component. */
+            digest: string;
+            /**
+             * Format: int64
+             * @description Fuel that a plain loop burns in a millisecond on this machine.
+             */
+            fuel_per_ms: number;
+            /** @description What the 99th percentile leaves of the fuel, and of the time, percent. */
+            headroom_percent?: number[] | null;
+            /** @description `memory` or `buffered`. */
+            lane: string;
+            minute?: components["schemas"]["CallCosts"] | null;
+            /** @description What it gives, in its own order. */
+            outputs: components["schemas"]["PluginOutput"][];
+            /** @description Those of pairs that have their own. */
+            pair_parameters: Record<string, never>;
+            /** @description Its pairs. */
+            pairs: components["schemas"]["PluginPair"][];
+            /** @description Its parameters, of all pairs. */
+            parameters: Record<string, never>;
+            /** @description The JSON Schema of its parameters. */
+            schema: Record<string, never>;
+            /** @description One sentence. */
+            summary: string;
+            /** @description Since it took over, over all pairs. */
+            tally: components["schemas"]["PluginTally"];
+            /** @description As it says. */
+            version: string;
+        };
         /** @description What came of a command. */
         PluginChange: {
             /** @description Whether anything is other than before. */
@@ -1278,6 +1408,123 @@ export interface components {
             plugin: string;
             /** @description The version that the command was about. */
             version: string;
+        };
+        /** @description A budget in plain units. */
+        PluginLimits: {
+            /** @description Size of one answer. */
+            answer_bytes: number;
+            /**
+             * Format: int64
+             * @description Wall-clock time.
+             */
+            deadline_ms: number;
+            /**
+             * Format: int64
+             * @description Units of fuel.
+             */
+            fuel: number;
+            /**
+             * Format: int32
+             * @description Log lines a second and pair.
+             */
+            log_lines: number;
+            /** @description Memory of one pair. */
+            memory_bytes: number;
+            /**
+             * Format: int64
+             * @description Calls after which an instance is replaced by a fresh one with its state.
+             */
+            recycle_calls: number;
+            /** @description Entries of a table. */
+            table_entries: number;
+        };
+        /** @description One output, as the plugin describes it. */
+        PluginOutput: {
+            /** @description Its name in `analysis:{id}`. */
+            field: string;
+            /**
+             * Format: double
+             * @description The highest.
+             */
+            high?: number | null;
+            /** @description How it is formatted and drawn: `price`, `size`, `notional`, `bps`, `score`, `ratio`, `state`, `count`, `time` or `other`. */
+            kind: string;
+            /**
+             * Format: double
+             * @description The lowest value that it can have.
+             */
+            low?: number | null;
+            /** @description Its name within the plugin. */
+            name: string;
+            /** @description One sentence on what it is. */
+            summary: string;
+            /** @description Its unit; empty: none. */
+            unit: string;
+        };
+        /** @description One pair of a plugin. */
+        PluginPair: {
+            /** @description The pair. */
+            pair: string;
+            /** @description What stopped it. */
+            reason: string;
+            /** @description `active`, `waiting` or `quarantined`. */
+            state: string;
+            /** @description Its counts. */
+            tally: components["schemas"]["PluginTally"];
+            /**
+             * Format: int64
+             * @description Until when, milliseconds since 1970.
+             */
+            until_ms?: number | null;
+        };
+        /**
+         * @description Where a plugin's newest file stands: a phase on its way, or the end of it.
+         * @enum {string}
+         */
+        PluginPhase: "engine" | "read" | "verify digest" | "parse" | "check the world" | "compile" | "instantiate" | "describe" | "check parameters" | "open" | "hand over" | "warm up" | "prove" | "start" | "swap" | "running" | "went back" | "disabled" | "removed";
+        /** @description A plugin as it is shown. */
+        PluginState: {
+            /** @description Its file, without `.wasm`. */
+            file: string;
+            /**
+             * Format: int64
+             * @description When the version at work took over, milliseconds since 1970.
+             */
+            loaded_ms?: number | null;
+            /** @description Its name; of a file that never worked, the file's. */
+            name: string;
+            /** @description Where its newest file stands. */
+            phase: components["schemas"]["PluginPhase"];
+            /** @description What is wrong with it, with a hint; empty: nothing. */
+            problem: string;
+            /** @description Why it waits. */
+            reason: string;
+            shadow?: components["schemas"]["ShadowReport"] | null;
+            /** @description `active`, `waiting`, `quarantined` or `stopped`: the worst of its pairs. */
+            state: string;
+            /** @description Versions that a rollback can go to, and the one at work; the newest first. */
+            versions: components["schemas"]["KeptVersion"][];
+            work?: components["schemas"]["PluginAtWork"] | null;
+        };
+        /** @description Numbers of one pair, or of all. */
+        PluginTally: {
+            /**
+             * Format: int64
+             * @description Calls of `analyze`.
+             */
+            calls: number;
+            /** @description Failed calls, by kind; a refused `open` counts as one. */
+            faults: components["schemas"]["FaultCounts"];
+            /**
+             * Format: int64
+             * @description Instances that were dropped because of a fault.
+             */
+            kills: number;
+            /**
+             * Format: int64
+             * @description Instances that were replaced by fresh ones with the same state.
+             */
+            recycled: number;
         };
         /** @description What a rule would have done. */
         Preview: {
@@ -1472,6 +1719,199 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "alert";
+        /** @description Books of a shadow run. */
+        ShadowBooks: {
+            /**
+             * Format: int64
+             * @description Both gave a reading that wasn't `warming`.
+             */
+            compared: number;
+            /**
+             * Format: int64
+             * @description The candidate couldn't follow.
+             */
+            skipped: number;
+            /**
+             * Format: int64
+             * @description One of them was left alone after a fault.
+             */
+            unanswered: number;
+            /**
+             * Format: int64
+             * @description One of them was still gathering history.
+             */
+            warming: number;
+        };
+        /** @description One book on which a field differed. */
+        ShadowExample: {
+            /** @description The candidate's. */
+            candidate: string;
+            /** @description The live version's value. */
+            live: string;
+            /** @description The pair. */
+            pair: string;
+            /**
+             * Format: int64
+             * @description Exchange time of the book, milliseconds since 1970.
+             */
+            time_ms: number;
+        };
+        /** @description Faults of a candidate. */
+        ShadowFaults: {
+            /** @description By code. */
+            by_code: {
+                [key: string]: number;
+            };
+            /** @description The newest: pair, code and detail. */
+            newest: string;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
+        };
+        /** @description One field of both. */
+        ShadowField: {
+            /**
+             * Format: int64
+             * @description Another value.
+             */
+            differing: number;
+            /**
+             * Format: int64
+             * @description The same text.
+             */
+            equal: number;
+            /** @description The newest books on which it differed. */
+            examples: components["schemas"]["ShadowExample"][];
+            /**
+             * Format: double
+             * @description The largest relative difference of two numbers.
+             */
+            largest_difference?: number | null;
+            /** @description As it is published. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Numbers within tolerance.
+             */
+            within_tolerance: number;
+        };
+        /** @description One notice. */
+        ShadowNotice: {
+            /** @description The code. */
+            code: string;
+            /** @description `live` or `candidate`. */
+            from: string;
+            /** @description The words. */
+            message: string;
+            /** @description The pair. */
+            pair: string;
+            /** @description `normal`, `warning` or `alert`. */
+            severity: string;
+            /**
+             * Format: int64
+             * @description Exchange time of the book, milliseconds since 1970.
+             */
+            time_ms: number;
+        };
+        /** @description Notices of one code. */
+        ShadowNotices: {
+            /**
+             * Format: int64
+             * @description Of the candidate.
+             */
+            candidate: number;
+            /** @description The code. */
+            code: string;
+            /**
+             * Format: int64
+             * @description Of the live version.
+             */
+            live: number;
+        };
+        /** @description How often two outcomes stood side by side. */
+        ShadowOutcomes: {
+            /**
+             * Format: int64
+             * @description On so many books.
+             */
+            books: number;
+            /** @description The candidate's. */
+            candidate: string;
+            /** @description The live version's. */
+            live: string;
+        };
+        /** @description A candidate beside the live version, at one moment. */
+        ShadowReport: {
+            /**
+             * Format: double
+             * @description Share of the compared books on which outcome and all fields are equal or within tolerance.
+             */
+            agreement?: number | null;
+            /**
+             * Format: int64
+             * @description When it was begun by command, milliseconds since 1970.
+             */
+            begun_ms: number;
+            /** @description How many books. */
+            books: components["schemas"]["ShadowBooks"];
+            candidate?: components["schemas"]["CallCosts"] | null;
+            /** @description Its SHA-256. */
+            digest: string;
+            /** @description Faults of the candidate. */
+            faults: components["schemas"]["ShadowFaults"];
+            /** @description Every field. */
+            fields: components["schemas"]["ShadowField"][];
+            live?: components["schemas"]["CallCosts"] | null;
+            /** @description Its SHA-256. */
+            live_digest: string;
+            /** @description Version of the component at work that it is compared with. */
+            live_version: string;
+            /** @description The newest notices of both. */
+            newest_notices: components["schemas"]["ShadowNotice"][];
+            /** @description Notices by code. */
+            notices: components["schemas"]["ShadowNotices"][];
+            /**
+             * Format: double
+             * @description Share of the compared books with the same outcome.
+             */
+            outcome_agreement?: number | null;
+            /** @description Outcomes side by side. */
+            outcomes: components["schemas"]["ShadowOutcomes"][];
+            /** @description The candidate's parameters, JSON. */
+            parameters: string;
+            /** @description The plugin. */
+            plugin: string;
+            /** @description When it is promoted by itself; empty: by command alone. */
+            rule: string;
+            /** @description What the rule waits for, or why the shadow ended. */
+            rule_state: string;
+            /**
+             * Format: int64
+             * @description For how long it has been counted, milliseconds.
+             */
+            running_ms: number;
+            /**
+             * Format: int64
+             * @description Since when this is counted, milliseconds since 1970: later than `begun_ms` when the host was started anew, or another version came to work.
+             */
+            since_ms: number;
+            /** @description Where it stands: `running`, `promoting`, `promoted`, `dropped` or `ended`, with the reason in `rule_state`. */
+            state: string;
+            /**
+             * Format: double
+             * @description Share of the compared books on which all outputs of kind `state` are equal.
+             */
+            state_agreement?: number | null;
+            /**
+             * Format: double
+             * @description Relative difference up to which two numbers count as within tolerance.
+             */
+            tolerance: number;
+            /** @description Version of the candidate. */
+            version: string;
+        };
         /** @description Silences. */
         SilenceList: {
             /** @description Those of `config:alert_silences`, by name. */
@@ -2958,7 +3398,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown[];
+                    "application/json": components["schemas"]["PluginState"][];
                 };
             };
             /** @description An error; its `code` says which */
@@ -3036,7 +3476,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["PluginState"];
                 };
             };
             /** @description There is none of this name */
@@ -3149,13 +3589,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Lines with number, time, level, pair and text */
+            /** @description Lines, oldest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown[];
+                    "application/json": components["schemas"]["LogLine"][];
                 };
             };
             /** @description An error; its `code` says which */
@@ -3185,9 +3625,15 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description All parameters, by name */
         requestBody: {
             content: {
-                "application/json": unknown;
+                /**
+                 * @example {
+                 *       "share": 0.2
+                 *     }
+                 */
+                "application/json": Record<string, never>;
             };
         };
         responses: {
@@ -3323,7 +3769,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["ShadowReport"];
                 };
             };
             /** @description There was none */
