@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::monitor::{Commands, Watcher};
+use crate::support::monitor::Watcher;
 use crate::support::{DEADLINE, Redis, components, program, until};
 use leadline_host::analysis::SavedState;
 use leadline_host::lanes::checkpoint::decode_state;
