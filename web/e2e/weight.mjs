@@ -36,7 +36,11 @@ async function traced(browser, page, span) {
   await pause(span);
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
   const name = new Map(traceEvents.filter((event) => event.name === "thread_name").map((event) => [`${event.pid} ${event.tid}`, event.args.name]));
-  const threads = Map.groupBy(traceEvents.filter((event) => event.ph === "X" && name.get(`${event.pid} ${event.tid}`) === "CrRendererMain"), (event) => `${event.pid} ${event.tid}`);
+  const threads = new Map();
+  for (const event of traceEvents) {
+    const thread = `${event.pid} ${event.tid}`;
+    if (event.ph === "X" && name.get(thread) === "CrRendererMain") (threads.get(thread) ?? threads.set(thread, []).get(thread)).push(event);
+  }
   // The page that is looked at is the busiest of them.
   const busiest = [...threads.values()].sort((a, b) => b.length - a.length)[0] ?? [];
   const own = new Map();
