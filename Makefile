@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
+.PHONY: help setup build plugins web run test e2e page-weight audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: ## everything tested, on a machine that has nothing yet
 e2e: ## only the page in a real browser, against the demo
 	@scripts/e2e.sh
 
+page-weight: ## what a pair's page costs a browser: main thread over 20 s, memory over 20 minutes
+	@scripts/e2e.sh weight
+
 audit: ## licences, sources and known vulnerabilities of the dependencies
 	@scripts/audit.sh
 
@@ -54,10 +57,10 @@ fuzz: ## a million mutated frames through decoder and book (LEADLINE_FUZZ_FRAMES
 	@LEADLINE_FUZZ_FRAMES=$${LEADLINE_FUZZ_FRAMES:-1000000} cargo test $(LEADLINE_CARGO_FLAGS) --release -p leadline-market --test mutated -- --nocapture
 
 soak: plugins ## MINUTES=30 of faults, one about every 10 s; every published book compared with the exchange's own
-	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test soak -- --nocapture
+	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- soak:: --nocapture
 
 crash: plugins ## the host killed at KILLS=20 moments of BOOKS=10000 books; Redis killed, stopped for 30 s, away for 60 s
-	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test crash -- --nocapture --test-threads=1
+	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- crash:: --nocapture --test-threads=1
 
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench

@@ -18,7 +18,7 @@ fi
 demo_start --api-rate-limit 1000000 --api-anonymous-read never --market-pairs 2
 # It leaves files where it runs.
 cd "$demo_data"
-# The stream is no request with an answer; tests/api.rs has it.
+# The stream is no request with an answer; host/tests/it/api.rs has it.
 "$venv/bin/schemathesis" --no-color run "$demo_url/api/v1/openapi.json" \
     --header "Authorization: Bearer $(cat "$demo_data/api-token")" \
     --exclude-path /api/v1/stream \

@@ -16,8 +16,8 @@ export PATH="$CACHE/cargo-tools/bin:$PATH"
 bring() {
     have "$1" && return
     say "building $1 $2 (once; some minutes)"
-    # Not optimised to the last: it runs for a second. The target folder is kept apart and thrown away.
-    CARGO_TARGET_DIR="$CACHE/cargo-tools/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    # Not optimised: it runs for a second. The target folder is kept apart and thrown away.
+    CARGO_TARGET_DIR="$CACHE/cargo-tools/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
         cargo install --quiet --locked --root "$CACHE/cargo-tools" --version "$2" "${@:3}" "$1" >&2
     rm -rf "$CACHE/cargo-tools/target"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page in a real browser, against a real demo on free ports, which the checks start and stop.
 #
+# Usage: scripts/e2e.sh [weight]   weight: what a pair's page costs a browser, instead of the checks
 # LEADLINE_URL=http://... (and LEADLINE_TOKEN) tests a host that is running already, and starts none. LEADLINE_SCREENSHOTS=DIR keeps pictures.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -14,4 +15,4 @@ if [ -z "${LEADLINE_URL:-}" ]; then
     export LEADLINE_PROGRAM="${LEADLINE_PROGRAM:-$TARGET/debug/leadline}" LEADLINE_PLUGINS="$TARGET/plugins" PLUGIN_DIR="${PLUGIN_DIR:-$TARGET/plugins}"
     [ -x "$LEADLINE_PROGRAM" ] || cargo build --quiet "${CARGO_FLAGS[@]}" -p leadline
 fi
-exec node web/e2e/run.mjs
+exec node "web/e2e/${1:-run}.mjs"

@@ -245,9 +245,8 @@ def compare_cusum(table, rust, random):
 def compare_breadth(table, rust, bid, before, now):
     def plain(one, other):
         one, other = dict(zip(*one)), dict(zip(*other))
-        most = math.log(2)
-        total = sum(max(-most, min(most, math.log(other[p] / v))) for p, v in one.items() if p in other)
-        return total + most * (sum(p not in one for p in other) - sum(p not in other for p in one)), max(len(one), len(other))
+        total = sum(max(-1, min(1, math.log(other[p] / v) / math.log(1.5))) for p, v in one.items() if p in other)
+        return total + sum(p not in one for p in other) - sum(p not in other for p in one), max(len(one), len(other))
 
     ours = rust.ask(ask="breadth", bid=bid, before=[list(c) for c in before], now=[list(c) for c in now])
     total, levels = plain(before, now)

@@ -120,7 +120,7 @@ impl Record {
             Seen::Alarm(alarm) => self.alarm.push(scene.time_ms, Some(alarm)),
             Seen::Levels(levels) => self.levels(scene, levels),
             Seen::Orders(orders) => {
-                self.trend.push(scene.time_ms, Some(orders.trend));
+                self.trend.push(scene.time_ms, orders.trend);
                 self.orders(scene, orders);
             }
         }

@@ -102,8 +102,8 @@ pub struct Levels {
 /// Large orders of a book. Kept by its reader and filled anew.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Orders {
-    /// Which way they lean.
-    pub trend: Trend,
+    /// Which way they lean; none where nothing is said about it.
+    pub trend: Option<Trend>,
     /// Bids, asks: price of each large level, and whether it is one order (`Some(true)`) or many.
     pub large: [Vec<(f64, Option<bool>)>; 2],
 }

@@ -169,16 +169,17 @@ pub struct Analyzed<A: Analysis> {
 
 /// A saved state with what it belongs to.
 #[derive(Serialize)]
-struct Saving<'a, P, S> {
+struct Saving<'a, S> {
     instrument: &'a str,
-    parameters: &'a P,
+    /// As JSON, so that a version with one parameter more reads them, too.
+    parameters: String,
     state: &'a S,
 }
 
 #[derive(serde::Deserialize)]
-struct Saved<P, S> {
+struct Saved<S> {
     instrument: String,
-    parameters: P,
+    parameters: String,
     state: S,
 }
 
@@ -225,7 +226,8 @@ impl<A: Analysis + Named> Plugin for Analyzed<A> {
 
     fn save(&self) -> Result<Vec<u8>, String> {
         let Some(state) = self.analysis.save() else { return Ok(Vec::new()) };
-        saved::write(A::STATE_FORMAT, &Saving { instrument: &self.instrument, parameters: &self.parameters, state })
+        let parameters = serde_json::to_string(&self.parameters).map_err(|error| format!("the parameters can't be written: {error}"))?;
+        saved::write(A::STATE_FORMAT, &Saving { instrument: &self.instrument, parameters, state })
     }
 
     fn restore(&mut self, from_version: &str, _from_parameters: &str, state: &[u8]) -> Result<(), String> {
@@ -233,11 +235,12 @@ impl<A: Analysis + Named> Plugin for Analyzed<A> {
             return Ok(());
         }
         let told = |error: String| format!("saved by version {from_version}: {error}");
-        let saved: Saved<A::Parameters, A::State> = saved::read(A::STATE_FORMAT, state).map_err(told)?;
+        let saved: Saved<A::State> = saved::read(A::STATE_FORMAT, state).map_err(told)?;
         if saved.instrument != self.instrument {
             return Err(format!("the state is of {}, not of {}", saved.instrument, self.instrument));
         }
-        self.analysis.restore(saved.state, &saved.parameters, &self.parameters).map_err(told)
+        let from = A::Parameters::parse(&saved.parameters).map_err(told)?;
+        self.analysis.restore(saved.state, &from, &self.parameters).map_err(told)
     }
 }
 

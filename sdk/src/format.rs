@@ -1,4 +1,6 @@
 //! Prices on the tick grid and numbers with bounded digits, as values and as JSON text: never 30199.600000000002.
+//!
+//! A list of a hundred numbers is written with every book, so digits are made eight at a time, without a loop that the host would have to interrupt.
 
 use crate::math;
 
@@ -47,13 +49,103 @@ impl TickGrid {
 
     /// Appends a price as a JSON number, rounded to the grid.
     pub fn write(&self, out: &mut String, price: f64) {
-        let snapped = self.snap(price);
-        let units = math::nearest(snapped * POWERS[self.decimals]);
-        if self.units > 0.0 && (0.0..EXACT).contains(&units) {
-            write_decimal(out, units as u64, self.decimals);
-        } else {
-            write(out, snapped);
+        put_price(out, self, price);
+    }
+}
+
+/// JSON text in the making: what is constant, and numbers.
+///
+/// ```
+/// use leadline_plugin::format::Text;
+///
+/// let mut text = Text::with_capacity(64);
+/// text.push("{\"share\":");
+/// text.number(0.1 + 0.2);
+/// text.push("}");
+/// assert_eq!(text.finish(), "{\"share\":0.3}");
+/// ```
+#[derive(Debug, Default)]
+pub struct Text {
+    /// Texts and ASCII digits only: read as a text once, in [`Text::finish`], not for each number.
+    bytes: Vec<u8>,
+}
+
+impl Text {
+    /// With room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// Appends a text as it is.
+    #[inline]
+    pub fn push(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends a JSON number as [`write`] does.
+    pub fn number(&mut self, value: f64) {
+        put(self, value);
+    }
+
+    /// Appends a JSON number as [`write_fixed`] does.
+    pub fn fixed(&mut self, value: f64, decimals: usize) {
+        put_fixed(self, value, decimals);
+    }
+
+    /// Appends a price as [`TickGrid::write`] does.
+    pub fn price(&mut self, grid: &TickGrid, price: f64) {
+        put_price(self, grid, price);
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn finish(self) -> String {
+        String::from_utf8(self.bytes).unwrap_or_default()
+    }
+}
+
+/// What numbers are written to.
+trait Sink {
+    fn text(&mut self, text: &str);
+    /// Appends `digits[from..to]`, ASCII, at most 16 of them, `from` at most 16.
+    fn digits(&mut self, digits: &[u8; 32], from: usize, to: usize);
+}
+
+impl Sink for String {
+    fn text(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn digits(&mut self, digits: &[u8; 32], from: usize, to: usize) {
+        self.push_str(str::from_utf8(&digits[from..to]).unwrap_or("0"));
+    }
+}
+
+impl Sink for Text {
+    #[inline(always)]
+    fn text(&mut self, text: &str) {
+        self.push(text);
+    }
+
+    #[inline(always)]
+    fn digits(&mut self, digits: &[u8; 32], from: usize, to: usize) {
+        // Always 16, which are two stores, and then what is too many is dropped: a copy of any other length is a call.
+        if let Some(sixteen) = digits[from..].first_chunk::<16>() {
+            let length = self.bytes.len() + to - from;
+            self.bytes.extend_from_slice(sixteen);
+            self.bytes.truncate(length);
         }
+    }
+}
+
+fn put_price(out: &mut impl Sink, grid: &TickGrid, price: f64) {
+    let snapped = grid.snap(price);
+    let units = math::nearest(snapped * POWERS[grid.decimals]);
+    if grid.units > 0.0 && (0.0..EXACT).contains(&units) {
+        put_decimal(out, units as u64, grid.decimals);
+    } else {
+        put(out, snapped);
     }
 }
 
@@ -71,49 +163,57 @@ pub fn round(value: f64) -> f64 {
 
 /// Appends a JSON number with at most 10 significant digits; `null` when it isn't finite.
 pub fn write(out: &mut String, value: f64) {
+    put(out, value);
+}
+
+/// Appends a JSON number with at most `decimals` (15 at most) digits after the point and 10 significant ones; `null` when it isn't finite.
+/// Cheaper to read than ten digits where a unit has a natural grain: 0.01 bps, 0.1 s.
+pub fn write_fixed(out: &mut String, value: f64, decimals: usize) {
+    put_fixed(out, value, decimals);
+}
+
+fn put(out: &mut impl Sink, value: f64) {
     let whole = value as i64;
     if whole as f64 == value && whole.unsigned_abs() < 10_u64.pow(10) {
         // Counts and round numbers: no zeros to strip.
         if whole < 0 {
-            out.push('-');
+            out.text("-");
         }
-        write_decimal(out, whole.unsigned_abs(), 0);
+        put_decimal(out, whole.unsigned_abs(), 0);
         return;
     }
     match decimals_of(value.abs()) {
         Some(decimals) => {
             let units = math::nearest(value.abs() * POWERS[decimals]);
             if value < 0.0 && units > 0.0 {
-                out.push('-');
+                out.text("-");
             }
-            write_decimal(out, units as u64, decimals);
+            put_decimal(out, units as u64, decimals);
         }
         None if (1e10..1e15).contains(&value.abs()) => {
             if value < 0.0 {
-                out.push('-');
+                out.text("-");
             }
-            write_decimal(out, round(value).abs() as u64, 0);
+            put_decimal(out, round(value).abs() as u64, 0);
         }
-        None if value.is_finite() => out.push_str(&format!("{:e}", round(value))),
-        None => out.push_str("null"),
+        None if value.is_finite() => out.text(&format!("{:e}", round(value))),
+        None => out.text("null"),
     }
 }
 
-/// Appends a JSON number with at most `decimals` (15 at most) digits after the point and 10 significant ones; `null` when it isn't finite.
-/// Cheaper to read than ten digits where a unit has a natural grain: 0.01 bps, 0.1 s.
-pub fn write_fixed(out: &mut String, value: f64, decimals: usize) {
+fn put_fixed(out: &mut impl Sink, value: f64, decimals: usize) {
     match decimals_of(value.abs()) {
         Some(significant) => {
             let decimals = decimals.min(significant);
             let units = math::nearest(value.abs() * POWERS[decimals]);
             if value < 0.0 && units > 0.0 {
-                out.push('-');
+                out.text("-");
             }
-            write_decimal(out, units as u64, decimals);
+            put_decimal(out, units as u64, decimals);
         }
         // Below the grain: 10^-5 is the smallest that `decimals_of` knows.
-        None if value.abs() < 1.0 => out.push('0'),
-        None => write(out, value),
+        None if value.abs() < 1.0 => out.text("0"),
+        None => put(out, value),
     }
 }
 
@@ -127,28 +227,57 @@ fn decimals_of(magnitude: f64) -> Option<usize> {
     Some(LIMITS.len() - reached)
 }
 
-/// Appends `units · 10^-decimals` without trailing zeros.
-fn write_decimal(out: &mut String, units: u64, decimals: usize) {
+/// Appends `units · 10^-decimals` without trailing zeros. `units` is below 10^16, `decimals` at most 15.
+// In its callers: a call costs a plugin the checks for its budgets once more.
+#[inline(always)]
+fn put_decimal(out: &mut impl Sink, units: u64, decimals: usize) {
+    if units == 0 {
+        return out.text("0");
+    }
     let (mut units, mut decimals) = (units, decimals);
-    while decimals > 0 && units % 10 == 0 {
-        units /= 10;
-        decimals -= 1;
+    if decimals > 0 && units.is_multiple_of(10) {
+        // 8, 4, 2, 1: at most 15 zeros, whatever their number.
+        strip::<100_000_000>(&mut units, &mut decimals, 8);
+        strip::<10_000>(&mut units, &mut decimals, 4);
+        strip::<100>(&mut units, &mut decimals, 2);
+        strip::<10>(&mut units, &mut decimals, 1);
     }
-    // 20 digits of u64, a point, and zeros in front up to 22 decimals.
-    let mut text = [b'0'; 48];
-    let mut at = text.len();
-    let mut written = 0;
-    while units > 0 || written <= decimals {
-        if written == decimals && decimals > 0 {
-            at -= 1;
-            text[at] = b'.';
-        }
-        at -= 1;
-        text[at] = b'0' + (units % 10) as u8;
-        units /= 10;
-        written += 1;
+    let high = units / 100_000_000;
+    let (high, low) = (eight_digits(high), eight_digits(units - high * 100_000_000));
+    let leading = if high == 0 { 8 + low.trailing_zeros() / 8 } else { high.trailing_zeros() / 8 };
+    let mut digits = [b'0'; 32];
+    digits[..8].copy_from_slice(&(high | ASCII_ZEROS).to_le_bytes());
+    digits[8..16].copy_from_slice(&(low | ASCII_ZEROS).to_le_bytes());
+    // At least one digit stands before the point.
+    let point = 16 - decimals.min(15);
+    let from = (leading as usize).min(point - 1);
+    out.digits(&digits, from, point);
+    if decimals > 0 {
+        out.text(".");
+        out.digits(&digits, point, 16);
     }
-    out.push_str(str::from_utf8(&text[at..]).unwrap_or("0"));
+}
+
+/// Takes `zeros` zeros off the end, where that many are there.
+#[inline(always)]
+fn strip<const POWER: u64>(units: &mut u64, decimals: &mut usize, zeros: usize) {
+    if *decimals >= zeros && units.is_multiple_of(POWER) {
+        *units /= POWER;
+        *decimals -= zeros;
+    }
+}
+
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The eight digits of a number below 10^8, the first in the lowest byte: it is cut into fours, twos and ones, all parts at once. The multiplications
+/// divide by 10 000, 100 and 10, exact for numbers of so few digits.
+fn eight_digits(n: u64) -> u64 {
+    let high = (n * 3_518_437_209) >> 45;
+    let fours = high | (n - high * 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (twos - tens * 10) << 8
 }
 
 #[cfg(test)]
@@ -208,6 +337,28 @@ mod tests {
     }
 
     proptest! {
+        /// Digits are those that the standard library writes.
+        #[test]
+        fn eight_digits_are_eight_digits(n in 0u64..100_000_000) {
+            let digits = (eight_digits(n) | ASCII_ZEROS).to_le_bytes();
+            let expected = format!("{n:08}");
+            prop_assert_eq!(str::from_utf8(&digits).unwrap_or(""), expected.as_str());
+        }
+
+        /// Whole numbers of any length, cut at any place.
+        #[test]
+        fn a_decimal_is_what_the_standard_library_writes(units in 0u64..10_000_000_000_000_000, less in 0u32..16, decimals in 0usize..16) {
+            let units = units / 10_u64.pow(less);
+            let (mut string, mut text) = (String::new(), Text::default());
+            put_decimal(&mut string, units, decimals);
+            put_decimal(&mut text, units, decimals);
+            let power = 10_u64.pow(decimals as u32);
+            let plain = format!("{}.{:0decimals$}", units / power, units % power);
+            let expected = if decimals == 0 { units.to_string() } else { plain.trim_end_matches('0').trim_end_matches('.').to_owned() };
+            prop_assert_eq!(&string, &expected);
+            prop_assert_eq!(text.finish(), expected);
+        }
+
         #[test]
         fn every_number_reads_back_within_ten_digits(mantissa in -9.99..9.99f64, exponent in -12i32..20) {
             let value = mantissa * 10f64.powi(exponent);

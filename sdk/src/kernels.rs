@@ -1,27 +1,83 @@
 //! Sums, prefix sums and comparisons over columns.
 //!
-//! The host interrupts plugins by counting fuel and watching the epoch at every turn of a loop; in a scalar loop over f64 that costs four times the
-//! work itself. So every loop here does eight elements a turn with independent accumulators, which also fixes the order of additions: the result has
-//! the same bits natively and in WebAssembly.
+//! The host interrupts plugins by counting fuel and watching the epoch at every turn of a loop, and what lives in registers is put away for it: in a
+//! scalar loop over f64 that costs four times the work itself. So every loop here does 32 elements a turn, eight at a time with independent accumulators,
+//! which also fixes the order of additions: the result has the same bits natively and in WebAssembly.
 
-/// Elements a turn.
+/// Elements with an accumulator each.
 const LANES: usize = 8;
+/// Elements a turn.
+const TURN: usize = 4 * LANES;
+
+/// Runs `step` on each whole eight of `values`, in order; gives what is left.
+#[inline(always)]
+fn eights(values: &[f64], mut step: impl FnMut(&[f64; LANES])) -> &[f64] {
+    let (turns, tail) = values.as_chunks::<TURN>();
+    for turn in turns {
+        turn.as_chunks::<LANES>().0.iter().for_each(&mut step);
+    }
+    let (chunks, rest) = tail.as_chunks::<LANES>();
+    chunks.iter().for_each(step);
+    rest
+}
+
+/// As [`eights`], of two columns of one length.
+#[inline(always)]
+fn pairs<'v>(lefts: &'v [f64], rights: &'v [f64], mut step: impl FnMut(&[f64; LANES], &[f64; LANES])) -> (&'v [f64], &'v [f64]) {
+    let ((left_turns, left_tail), (right_turns, right_tail)) = (lefts.as_chunks::<TURN>(), rights.as_chunks::<TURN>());
+    for (left, right) in left_turns.iter().zip(right_turns) {
+        left.as_chunks::<LANES>().0.iter().zip(right.as_chunks::<LANES>().0).for_each(|(x, y)| step(x, y));
+    }
+    let ((left_chunks, left_rest), (right_chunks, right_rest)) = (left_tail.as_chunks::<LANES>(), right_tail.as_chunks::<LANES>());
+    left_chunks.iter().zip(right_chunks).for_each(|(x, y)| step(x, y));
+    (left_rest, right_rest)
+}
+
+/// As [`eights`], with a column of the same length that is written.
+#[inline(always)]
+fn written<'v>(
+    values: &'v [f64],
+    out: &'v mut [f64],
+    mut step: impl FnMut(&[f64; LANES], &mut [f64; LANES]),
+) -> (&'v [f64], &'v mut [f64]) {
+    let ((turns, tail), (out_turns, out_tail)) = (values.as_chunks::<TURN>(), out.as_chunks_mut::<TURN>());
+    for (turn, out) in turns.iter().zip(out_turns) {
+        turn.as_chunks::<LANES>().0.iter().zip(out.as_chunks_mut::<LANES>().0).for_each(|(v, o)| step(v, o));
+    }
+    let ((chunks, rest), (out_chunks, out_rest)) = (tail.as_chunks::<LANES>(), out_tail.as_chunks_mut::<LANES>());
+    chunks.iter().zip(out_chunks).for_each(|(v, o)| step(v, o));
+    (rest, out_rest)
+}
 
 /// Reduces eight accumulators pairwise, which loses fewer digits than one after another.
 fn fold(a: [f64; LANES]) -> f64 {
     ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]))
 }
 
+/// The larger, or `x` where they can't be compared: one vector instruction.
+#[inline(always)]
+fn larger(x: f64, y: f64) -> f64 {
+    if y > x { y } else { x }
+}
+
+/// The smaller, or `x` where they can't be compared: one vector instruction.
+#[inline(always)]
+fn smaller(x: f64, y: f64) -> f64 {
+    if y < x { y } else { x }
+}
+
+/// The largest of eight.
+#[inline(always)]
+fn largest(a: [f64; LANES]) -> f64 {
+    let four = [larger(a[0], a[1]), larger(a[2], a[3]), larger(a[4], a[5]), larger(a[6], a[7])];
+    larger(larger(four[0], four[1]), larger(four[2], four[3]))
+}
+
 /// The sum of `values`; 0 when there are none.
 #[must_use]
 pub fn sum(values: &[f64]) -> f64 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
     let mut a = [0.0; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            a[lane] += chunk[lane];
-        }
-    }
+    let rest = eights(values, |chunk| (0..LANES).for_each(|lane| a[lane] += chunk[lane]));
     rest.iter().fold(fold(a), |sum, value| sum + value)
 }
 
@@ -29,43 +85,24 @@ pub fn sum(values: &[f64]) -> f64 {
 #[must_use]
 pub fn dot(left: &[f64], right: &[f64]) -> f64 {
     let n = left.len().min(right.len());
-    let (lefts, left_rest) = left[..n].as_chunks::<LANES>();
-    let (rights, right_rest) = right[..n].as_chunks::<LANES>();
     let mut a = [0.0; LANES];
-    for (x, y) in lefts.iter().zip(rights) {
-        for lane in 0..LANES {
-            a[lane] += x[lane] * y[lane];
-        }
-    }
-    left_rest.iter().zip(right_rest).fold(fold(a), |sum, (x, y)| sum + x * y)
+    let (lefts, rights) = pairs(&left[..n], &right[..n], |x, y| (0..LANES).for_each(|lane| a[lane] += x[lane] * y[lane]));
+    lefts.iter().zip(rights).fold(fold(a), |sum, (x, y)| sum + x * y)
 }
 
 /// The largest value; minus infinity when there are none. NaN is passed over.
 #[must_use]
 pub fn max(values: &[f64]) -> f64 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
     let mut a = [f64::NEG_INFINITY; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            a[lane] = if chunk[lane] > a[lane] { chunk[lane] } else { a[lane] };
-        }
-    }
-    let larger = |x: f64, y: f64| if y > x { y } else { x };
-    let four = [larger(a[0], a[1]), larger(a[2], a[3]), larger(a[4], a[5]), larger(a[6], a[7])];
-    rest.iter().fold(larger(larger(four[0], four[1]), larger(four[2], four[3])), |largest, &value| larger(largest, value))
+    let rest = eights(values, |chunk| (0..LANES).for_each(|lane| a[lane] = larger(a[lane], chunk[lane])));
+    rest.iter().fold(largest(a), |largest, &value| larger(largest, value))
 }
 
 /// The smallest value; infinity when there are none. NaN is passed over.
 #[must_use]
 pub fn min(values: &[f64]) -> f64 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
     let mut a = [f64::INFINITY; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            a[lane] = if chunk[lane] < a[lane] { chunk[lane] } else { a[lane] };
-        }
-    }
-    let smaller = |x: f64, y: f64| if y < x { y } else { x };
+    let rest = eights(values, |chunk| (0..LANES).for_each(|lane| a[lane] = smaller(a[lane], chunk[lane])));
     rest.iter().fold(a.into_iter().fold(f64::INFINITY, smaller), |smallest, &value| smaller(smallest, value))
 }
 
@@ -82,24 +119,24 @@ pub fn weighted_quantile(cumulative: &[f64], share: f64) -> Option<usize> {
 pub fn prefix_sums(values: &[f64], out: &mut Vec<f64>) {
     out.resize(values.len() + 1, 0.0);
     out[0] = 0.0;
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let (sums, sums_rest) = out[1..].as_chunks_mut::<LANES>();
     let mut before = 0.0;
-    for (v, s) in chunks.iter().zip(sums) {
-        // Sums within the chunk hang together in threes, not in eights: only `before` is carried from turn to turn.
+    let (rest, sums) = written(values, &mut out[1..], |v, s| {
+        // Sums within the chunk hang together in threes, not in eights: only `before` is carried from one to the next.
         let pair = [v[0] + v[1], v[2] + v[3], v[4] + v[5], v[6] + v[7]];
         let (four, six) = (pair[0] + pair[1], pair[0] + pair[1] + pair[2]);
-        s[0] = before + v[0];
-        s[1] = before + pair[0];
-        s[2] = before + (pair[0] + v[2]);
-        s[3] = before + four;
-        s[4] = before + (four + v[4]);
-        s[5] = before + six;
-        s[6] = before + (six + v[6]);
-        s[7] = before + (six + pair[3]);
+        *s = [
+            before + v[0],
+            before + pair[0],
+            before + (pair[0] + v[2]),
+            before + four,
+            before + (four + v[4]),
+            before + six,
+            before + (six + v[6]),
+            before + (six + pair[3]),
+        ];
         before = s[7];
-    }
-    for (v, s) in rest.iter().zip(sums_rest) {
+    });
+    for (v, s) in rest.iter().zip(sums) {
         before += v;
         *s = before;
     }
@@ -113,18 +150,7 @@ pub fn scale(values: &[f64], factor: f64, out: &mut Vec<f64>) {
 /// Writes `left[i] · right[i] · factor` to `out`; the shorter column gives the length.
 pub fn products(left: &[f64], right: &[f64], factor: f64, out: &mut Vec<f64>) {
     let n = left.len().min(right.len());
-    out.resize(n, 0.0);
-    let (lefts, left_rest) = left[..n].as_chunks::<LANES>();
-    let (rights, right_rest) = right[..n].as_chunks::<LANES>();
-    let (outs, out_rest) = out.as_chunks_mut::<LANES>();
-    for ((x, y), o) in lefts.iter().zip(rights).zip(outs) {
-        for lane in 0..LANES {
-            o[lane] = x[lane] * y[lane] * factor;
-        }
-    }
-    for ((x, y), o) in left_rest.iter().zip(right_rest).zip(out_rest) {
-        *o = x * y * factor;
-    }
+    join(&left[..n], &right[..n], out, |x, y| x * y * factor);
 }
 
 /// Writes `values[i + 1] − values[i]` to `out`, one shorter than `values`.
@@ -133,44 +159,41 @@ pub fn differences(values: &[f64], out: &mut Vec<f64>) {
         out.clear();
         return;
     };
-    out.resize(next.len(), 0.0);
-    let (befores, before_rest) = values[..next.len()].as_chunks::<LANES>();
-    let (afters, after_rest) = next.as_chunks::<LANES>();
-    let (outs, out_rest) = out.as_chunks_mut::<LANES>();
-    for ((x, y), o) in befores.iter().zip(afters).zip(outs) {
-        for lane in 0..LANES {
-            o[lane] = y[lane] - x[lane];
-        }
+    join(&values[..next.len()], next, out, |x, y| y - x);
+}
+
+/// Writes `f(left[i], right[i])` to `out`, of two columns of one length.
+#[inline(always)]
+fn join(left: &[f64], right: &[f64], out: &mut Vec<f64>, f: impl Fn(f64, f64) -> f64) {
+    out.resize(left.len(), 0.0);
+    let ((lefts, left_tail), (outs, out_tail)) = (left.as_chunks::<TURN>(), out.as_chunks_mut::<TURN>());
+    let (rights, right_tail) = right.as_chunks::<TURN>();
+    for ((x, y), o) in lefts.iter().zip(rights).zip(outs) {
+        (0..TURN).for_each(|lane| o[lane] = f(x[lane], y[lane]));
     }
-    for ((x, y), o) in before_rest.iter().zip(after_rest).zip(out_rest) {
-        *o = y - x;
+    let ((lefts, left_rest), (outs, out_rest)) = (left_tail.as_chunks::<LANES>(), out_tail.as_chunks_mut::<LANES>());
+    let (rights, right_rest) = right_tail.as_chunks::<LANES>();
+    for ((x, y), o) in lefts.iter().zip(rights).zip(outs) {
+        (0..LANES).for_each(|lane| o[lane] = f(x[lane], y[lane]));
+    }
+    for ((x, y), o) in left_rest.iter().zip(right_rest).zip(out_rest) {
+        *o = f(*x, *y);
     }
 }
 
 /// How many values are at most `limit`; NaN never is.
 #[must_use]
 pub fn count_at_most(values: &[f64], limit: f64) -> usize {
-    let (chunks, rest) = values.as_chunks::<LANES>();
     let mut counts = [0u64; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            counts[lane] += u64::from(chunk[lane] <= limit);
-        }
-    }
+    let rest = eights(values, |chunk| (0..LANES).for_each(|lane| counts[lane] += u64::from(chunk[lane] <= limit)));
     counts.iter().sum::<u64>() as usize + rest.iter().filter(|&&value| value <= limit).count()
 }
 
 /// Writes `f(values[i])` to `out`. Worth it for an `f` without branches or calls.
 pub fn map(values: &[f64], out: &mut Vec<f64>, f: impl Fn(f64) -> f64) {
     out.resize(values.len(), 0.0);
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let (outs, out_rest) = out.as_chunks_mut::<LANES>();
-    for (v, o) in chunks.iter().zip(outs) {
-        for lane in 0..LANES {
-            o[lane] = f(v[lane]);
-        }
-    }
-    for (v, o) in rest.iter().zip(out_rest) {
+    let (rest, outs) = written(values, out, |v, o| (0..LANES).for_each(|lane| o[lane] = f(v[lane])));
+    for (v, o) in rest.iter().zip(outs) {
         *o = f(*v);
     }
 }
@@ -178,30 +201,40 @@ pub fn map(values: &[f64], out: &mut Vec<f64>, f: impl Fn(f64) -> f64) {
 /// Whether any value is at least `limit`; NaN never is.
 #[must_use]
 pub fn any_at_least(values: &[f64], limit: f64) -> bool {
+    max(values) >= limit
+}
+
+/// Calls `each` with place and value of all that are at least `limit`, in order. Worth it where few are: the others are passed over eight at a time.
+#[inline]
+pub fn each_at_least(values: &[f64], limit: f64, mut each: impl FnMut(usize, f64)) {
     let (chunks, rest) = values.as_chunks::<LANES>();
-    // One mask a lane and `|`, not `||`: no branch within the turn, and vector instructions fit.
-    let mut any = [0u64; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            any[lane] |= 0u64.wrapping_sub(u64::from(chunk[lane] >= limit));
+    for (turn, chunk) in chunks.iter().enumerate() {
+        // NaN would win over all that it is compared with, so it isn't let in.
+        if largest(chunk.map(|value| larger(f64::NEG_INFINITY, value))) >= limit {
+            // A bit for each that is, so that a turn of this loop is one of them.
+            let mut found = (0..LANES).fold(0_u32, |found, lane| found | u32::from(chunk[lane] >= limit) << lane);
+            while found != 0 {
+                let lane = found.trailing_zeros() as usize % LANES;
+                each(turn * LANES + lane, chunk[lane]);
+                found &= found - 1;
+            }
         }
     }
-    any.iter().fold(0, |all, lane| all | lane) != 0 || rest.iter().any(|&value| value >= limit)
+    let found = rest.iter().enumerate().filter(|(_, value)| **value >= limit);
+    found.for_each(|(place, &value)| each(chunks.len() * LANES + place, value));
 }
 
 /// Whether every value is above 0 and finite.
 #[must_use]
 pub fn all_positive(values: &[f64]) -> bool {
-    let good = |value: f64| (value > 0.0) & (value < f64::INFINITY);
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    // One mask a lane and `&`, not `&&`: no branch within the turn, and vector instructions fit.
-    let mut all = [u64::MAX; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            all[lane] &= 0u64.wrapping_sub(u64::from(good(chunk[lane])));
-        }
-    }
-    all.iter().all(|&lane| lane != 0) && rest.iter().all(|&value| good(value))
+    // In numbers, not in truth values: those of several lanes in one are taken apart and put together again. 0 · NaN and 0 · ∞ are NaN, and stay.
+    let (mut lowest, mut poison) = ([f64::INFINITY; LANES], [0.0; LANES]);
+    let rest = eights(values, |chunk| {
+        (0..LANES).for_each(|lane| lowest[lane] = smaller(lowest[lane], chunk[lane]));
+        (0..LANES).for_each(|lane| poison[lane] += chunk[lane] * 0.0);
+    });
+    let good = lowest.into_iter().fold(f64::INFINITY, smaller) > 0.0 && fold(poison) == 0.0;
+    good && rest.iter().all(|&value| value > 0.0 && value < f64::INFINITY)
 }
 
 /// Whether every value is larger than the one before. NaN is never in order.
@@ -216,18 +249,15 @@ pub fn descending(values: &[f64]) -> bool {
     ordered(values, |before, after| before > after)
 }
 
+#[inline(always)]
 fn ordered(values: &[f64], good: impl Fn(f64, f64) -> bool) -> bool {
     let Some((_, next)) = values.split_first() else { return true };
-    let n = next.len();
-    let (lefts, left_rest) = values[..n].as_chunks::<LANES>();
-    let (rights, right_rest) = next.as_chunks::<LANES>();
-    let mut all = [u64::MAX; LANES];
-    for (x, y) in lefts.iter().zip(rights) {
-        for lane in 0..LANES {
-            all[lane] &= 0u64.wrapping_sub(u64::from(good(x[lane], y[lane])));
-        }
-    }
-    all.iter().all(|&lane| lane != 0) && left_rest.iter().zip(right_rest).all(|(&x, &y)| good(x, y))
+    // Counted in numbers, as in `all_positive`.
+    let mut wrong = [0.0; LANES];
+    let (lefts, rights) = pairs(&values[..next.len()], next, |x, y| {
+        (0..LANES).for_each(|lane| wrong[lane] += if good(x[lane], y[lane]) { 0.0 } else { 1.0 });
+    });
+    fold(wrong) == 0.0 && lefts.iter().zip(rights).all(|(&x, &y)| good(x, y))
 }
 
 #[cfg(test)]
@@ -236,9 +266,9 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Every length from 0 to 40, so that whole chunks, rests and both together are met.
+        /// Every length from 0 to 80, so that whole turns, whole chunks, rests and all together are met.
         #[test]
-        fn kernels_agree_with_the_plain_loops(values in proptest::collection::vec(0.001..1e6f64, 0..40), factor in 0.5..2.0f64) {
+        fn kernels_agree_with_the_plain_loops(values in proptest::collection::vec(0.001..1e6f64, 0..80), factor in 0.5..2.0f64) {
             let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
             let plain: f64 = values.iter().sum();
             prop_assert!(close(sum(&values), plain));
@@ -267,13 +297,25 @@ mod tests {
             prop_assert_eq!(&out, &values.windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>());
             prop_assert_eq!(count_at_most(&values, 5e5), values.iter().filter(|v| **v <= 5e5).count());
             prop_assert_eq!(any_at_least(&values, 9e5), values.iter().any(|v| *v >= 9e5));
+            let mut found = Vec::new();
+            each_at_least(&values, 9e5, |place, value| found.push((place, value)));
+            prop_assert_eq!(found, values.iter().copied().enumerate().filter(|(_, v)| *v >= 9e5).collect::<Vec<_>>());
             scale(&values, factor, &mut out);
             prop_assert_eq!(&out, &values.iter().map(|v| v * factor).collect::<Vec<_>>());
         }
 
+        /// NaN hides nothing.
+        #[test]
+        fn each_value_that_is_large_enough_is_met_beside_nan(values in proptest::collection::vec(prop_oneof![Just(f64::NAN), 0.0..1.0f64], 0..80)) {
+            let mut found = Vec::new();
+            each_at_least(&values, 0.5, |place, _| found.push(place));
+            prop_assert_eq!(any_at_least(&values, 0.5), !found.is_empty());
+            prop_assert_eq!(found, (0..values.len()).filter(|&place| values[place] >= 0.5).collect::<Vec<_>>());
+        }
+
         /// One bad value anywhere is found.
         #[test]
-        fn one_bad_value_is_found(n in 1usize..40, at in 0usize..40, bad in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(0.0), Just(-1.0)]) {
+        fn one_bad_value_is_found(n in 1usize..80, at in 0usize..80, bad in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(0.0), Just(-1.0)]) {
             let mut values: Vec<f64> = (1..=n).map(|i| i as f64).collect();
             prop_assert!(all_positive(&values) && ascending(&values));
             values[at % n] = bad;
@@ -282,7 +324,7 @@ mod tests {
 
         /// Order is strict: two equal neighbours are out of order.
         #[test]
-        fn equal_neighbours_are_out_of_order(n in 2usize..40, at in 0usize..40) {
+        fn equal_neighbours_are_out_of_order(n in 2usize..80, at in 0usize..80) {
             let mut values: Vec<f64> = (1..=n).map(|i| i as f64).collect();
             let i = at % (n - 1);
             values[i + 1] = values[i];

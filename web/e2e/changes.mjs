@@ -105,6 +105,31 @@ export async function changes(browser, url, token, demo) {
     expect(text.split("\n").length > 2, `the file has ${text.length} bytes`);
     await picture(page, "history");
   });
+  await check("history and alerts are exported as Parquet, which begins and ends as such", async () => {
+    const parquet = async (button) => {
+      const [file] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+      const bytes = await readFile(await file.path());
+      expect(bytes.length > 100 && [bytes.subarray(0, 4), bytes.subarray(-4)].every((four) => four.toString() === "PAR1"), `${button}: ${bytes.length} bytes`);
+    };
+    await parquet('[data-test="export-parquet"]');
+    await page.goto(`${url}/#/alerts`);
+    await page.waitForSelector("[data-alert]");
+    await parquet('[data-test="export-alerts-parquet"]');
+    const [shown] = await Promise.all([page.waitForEvent("download"), page.click('[data-test="export-shown"]')]);
+    expect(JSON.parse(await readFile(await shown.path(), "utf8")).length > 0, "no alert in the file");
+  });
+  await check("a report of a period prints with its span, chart and table, and without buttons", async () => {
+    await page.goto(`${url}/#/history`);
+    await page.waitForSelector('[data-test="history"] canvas');
+    await page.emulateMedia({ media: "print" });
+    await page.waitForSelector('[data-test="report-head"]', { state: "visible" });
+    expect(/\d{4}-\d\d-\d\d .* – \d{4}/.test(await page.innerText('[data-test="report-head"]')), "no span");
+    expect(!(await page.isVisible('[data-test="export-csv"]')) && !(await page.isVisible("header.page")), "buttons are printed");
+    const pdf = await page.pdf({ format: "A4", landscape: true });
+    expect(pdf.length > 10_000, `${pdf.length} bytes`);
+    await picture(page, "report");
+    await page.emulateMedia({ media: null });
+  });
 
   if (demo) {
     await check("a host that is started again is found again by the open page, by itself", async () => {

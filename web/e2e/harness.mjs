@@ -41,9 +41,10 @@ export async function until(what, ask, deadlineMs = DEADLINE_MS) {
 
 /** A demo of its own: Redis, exchange, host, page. Null where LEADLINE_URL names one that runs already. */
 export class Demo {
-  static async start(program) {
+  /** `more`: further flags of `leadline demo`. */
+  static async start(program, more = []) {
     const demo = new Demo();
-    demo.program = program;
+    (demo.program = program), (demo.more = more);
     demo.data = await mkdtemp(join(tmpdir(), "leadline-e2e-"));
     await demo.run("127.0.0.1:0");
     return demo;
@@ -51,7 +52,7 @@ export class Demo {
 
   async run(address) {
     this.output = "";
-    this.child = spawn(this.program, ["demo", "--api-addr", address, "--redis-port", "0", "--data", this.data], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(this.program, ["demo", "--api-addr", address, "--redis-port", "0", "--data", this.data, ...this.more], { stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise((done) => this.child.once("exit", done));
     this.ended = ended;
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (text) => (this.output = (this.output + text).slice(-200_000)));

@@ -49,6 +49,13 @@ export async function overview(browser, url) {
     await page.click("[data-language=en]");
     await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.innerText.includes("Overview"));
   });
+  await check("latency by stage is drawn and in numbers", async () => {
+    await page.click(".manage summary");
+    await page.waitForSelector('[data-test="stages"] canvas');
+    await page.waitForFunction(() => document.querySelectorAll('[data-test="stages"] [data-stage]').length >= 5);
+    await picture(page, "stages");
+    await page.click(".manage summary");
+  });
   await picture(page, "overview");
   await check("nothing was written to the console as an error on the desk", () => expect(errors.length === 0, errors.join("; ")));
   await context.close();

@@ -34,7 +34,6 @@ export async function pair(browser, url) {
       return bright > 500;
     });
   });
-  await picture(page, "pair");
   await check("panels move by the keyboard, stay where they were put, and come along in a link", async () => {
     const place = (held) => held.evaluate(() => document.querySelector('[gs-id="depth"]')?.getAttribute("gs-y"));
     const before = await place(page);
@@ -53,6 +52,63 @@ export async function pair(browser, url) {
     await other.context.close();
     await page.click('[data-test="layout-reset"]');
     await page.waitForFunction((wanted) => document.querySelector('[gs-id="depth"]')?.getAttribute("gs-y") === wanted, before);
+  });
+  await check("a panel is dragged and resized by the mouse, and stays so", async () => {
+    const of = (name) => page.evaluate((wanted) => document.querySelector('[gs-id="levels"]')?.getAttribute(wanted), name);
+    const drag = async (from, dx, dy) => {
+      await page.mouse.move(from.x, from.y);
+      await page.mouse.down();
+      // A person's hand passes through places between.
+      for (let step = 1; step <= 8; step += 1) await page.mouse.move(from.x + (dx * step) / 8, from.y + (dy * step) / 8);
+      await page.mouse.up();
+    };
+    const box = async (selector) => {
+      const held = page.locator(selector);
+      await held.scrollIntoViewIfNeeded();
+      const { x, y, width, height } = await held.boundingBox();
+      return { x: x + width / 2, y: y + height / 2 };
+    };
+    await page.click('[data-test="arrange"]');
+    const [before, height] = [await of("gs-x"), await of("gs-h")];
+    await drag(await box('[data-panel="levels"] .panel-title'), 460, 0);
+    await page.waitForFunction((earlier) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-x") !== earlier, before);
+    await page.hover('[data-panel="levels"]');
+    await drag(await box('[gs-id="levels"] > .ui-resizable-se'), 0, -140);
+    await page.waitForFunction((earlier) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-h") !== earlier, height);
+    const [x, h] = [await of("gs-x"), await of("gs-h")];
+    await page.reload();
+    await page.waitForFunction(([wantedX, wantedH]) => {
+      const panel = document.querySelector('[gs-id="levels"]');
+      return panel?.getAttribute("gs-x") === wantedX && panel.getAttribute("gs-h") === wantedH;
+    }, [x, h]);
+    await page.click('[data-test="layout-reset"]');
+    await page.waitForFunction((wanted) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-x") === wanted, before);
+  });
+  await check("the heatmap of a page that was just opened begins with what stood before", async () => {
+    const past = await (await fetch(new URL("/api/v1/books/BTC-USDT/heat", url))).json();
+    expect(past.columns.length >= 10 && past.columns[0].cells.length === past.rows, `${past.columns.length} columns`);
+    const fresh = await open(browser, `${url}/#/pairs/BTC-USDT`);
+    await fresh.page.waitForFunction((least) => {
+      const canvas = document.querySelector("canvas.heat");
+      if (!canvas?.width) return false;
+      const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let columns = 0;
+      for (let x = 0; x < width; x += 1) {
+        let bright = 0;
+        for (let y = 0; y < height; y += 2) if (data[4 * (y * width + x) + 2] > 60) bright += 1;
+        if (bright > 10) columns += 1;
+      }
+      return columns >= least;
+    }, Math.min(200, past.columns.length));
+    await picture(fresh.page, "pair");
+    await fresh.context.close();
+  });
+  await check("every field of a plugin is drawn by its kind, with unit and meaning", async () => {
+    await page.waitForSelector('[data-panel="readings"] .reading');
+    for (const summary of await page.locator('[data-panel="readings"] .reading > details > summary').all()) await summary.click();
+    await page.waitForFunction(() => ["number", "document"].every((kind) => document.querySelector(`[data-panel="readings"] [data-drawn="${kind}"]`) !== null));
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-panel="readings"] [data-drawn="number"] small')].some((unit) => unit.textContent?.trim()));
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-panel="readings"] dt small')].some((said) => (said.textContent ?? "").length > 10));
   });
   await check("nothing was written to the console as an error on the pair's page", () => expect(errors.length === 0, errors.join("; ")));
   await context.close();

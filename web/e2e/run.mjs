@@ -8,8 +8,11 @@ import process from "node:process";
 import { count, Demo, launch } from "./harness.mjs";
 import { accessibility } from "./accessibility.mjs";
 import { changes } from "./changes.mjs";
+import { clicks } from "./clicks.mjs";
+import { behindNginx } from "./nginx.mjs";
 import { overview, states } from "./overview.mjs";
 import { pair } from "./pair.mjs";
+import { phone } from "./phone.mjs";
 
 const program = process.env.LEADLINE_PROGRAM;
 if (!process.env.LEADLINE_URL && !program) {
@@ -24,8 +27,11 @@ try {
   await overview(browser, url);
   await states(browser, url);
   await pair(browser, url);
+  await phone(browser, url);
   await accessibility(browser, url);
   await changes(browser, url, token, demo);
+  await clicks(browser, url);
+  await behindNginx(browser, url, token);
 } finally {
   await browser.close();
   if (count.failed > 0 && demo) console.error(`e2e: the demo's last lines:\n${demo.output.split("\n").slice(-30).join("\n")}`);

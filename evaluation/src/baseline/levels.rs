@@ -94,13 +94,13 @@ impl OrderRule {
             Rule::RollingZ => (self.imbalances.z(imbalance), LEAN_DEVIATIONS),
         };
         self.imbalances.push(imbalance);
-        self.orders.trend = if lean > from {
+        self.orders.trend = Some(if lean > from {
             Trend::Bullish
         } else if lean < -from {
             Trend::Bearish
         } else {
             Trend::Neutral
-        };
+        });
         for side in Of::BOTH {
             let found = large(self.rule, book, side)?;
             self.orders.large[side.index()] = found.iter().map(|level| (level.0, Some(level.2 <= SINGLE))).collect();

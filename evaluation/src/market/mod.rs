@@ -114,7 +114,8 @@ impl Market {
         market
     }
 
-    /// Goes on by this much.
+    /// Goes on by this much. The price goes, and the book follows it, second by second however long the step is: a price that is away for ten seconds
+    /// finds the depth of ten seconds, not that of one.
     pub fn step(&mut self, step_ms: u64) {
         let seconds = step_ms as f64 / 1000.0;
         self.time_ms += step_ms;
@@ -125,12 +126,18 @@ impl Market {
         for swing in self.swings.iter_mut().flatten() {
             swing.advance(seconds, &mut self.dice);
         }
-        self.walk(seconds);
-        for side in &mut self.sides {
-            side.churn(seconds, self.pace[1], &self.profile, &mut self.dice);
-            side.even_out(seconds, &self.profile, &mut self.dice);
+        let pieces = step_ms.div_ceil(1000).max(1);
+        let piece = seconds / pieces as f64;
+        for i in 0..pieces {
+            self.walk(piece);
+            for side in &mut self.sides {
+                if i == 0 {
+                    side.churn(seconds, self.pace[1], &self.profile, &mut self.dice);
+                }
+                side.even_out(piece, &self.profile, &mut self.dice);
+            }
+            self.settle();
         }
-        self.settle();
     }
 
     /// Fills the book of now. `restarted` says that frames before it are missing.

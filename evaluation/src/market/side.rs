@@ -13,10 +13,15 @@ const DUST_TOUCHED: f64 = 0.3;
 /// Share of new sizes that owe nothing to the old one: the order went, another came.
 const FRESH: f64 = 0.3;
 
-/// Density is looked at in blocks of so many levels, left alone while its logarithm is no further off than this, and else comes back in about this time.
+/// Density is looked at in blocks of so many levels, left alone while its logarithm is no further off than this, and else comes back in about this time, s.
 const BLOCK: usize = 8;
 const USUAL_OFF: f64 = 0.35;
 const EVENS_OUT_S: f64 = 60.0;
+/// A block that spans so many mean gaps (7, and 2 standard deviations of what chance makes of them) was left behind by the price. Of the levels that are
+/// missing there all but 1/e come within this time, s: on recorded BTC-USDT the 5 bps next to the touch have as many levels as usual one to two seconds
+/// after the price has gone 3 to 7 bps.
+const VACATED: f64 = 12.3;
+const FILLS_S: f64 = 2.0;
 
 /// One level. A key is the price in ticks, negative for asks: the higher, the better on both sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,8 +93,8 @@ impl Side {
         }
     }
 
-    /// Where a side is sparser than its profile says levels come, where it is denser they go, within half a minute or so: whatever the price does, the
-    /// density of levels comes back.
+    /// Where a side is sparser than its profile says levels come, where it is denser they go, within half a minute or so, and within seconds where the price
+    /// has left a hole: whatever it does, the density of levels comes back.
     pub(super) fn even_out(&mut self, seconds: f64, profile: &Profile, dice: &mut Dice) {
         let Some(best) = self.best() else { return };
         let mut end = self.levels.len();
@@ -97,18 +102,29 @@ impl Side {
             let begin = end - BLOCK;
             let (far, near) = (self.levels[begin].key, self.levels[end - 1].key);
             let mean = Self::mean_gap(profile, best - (far + near) / 2);
-            let off = libm::log((near - far).max(1) as f64 / (mean * (BLOCK - 1) as f64));
+            let gaps = (near - far).max(1) as f64 / mean;
+            let off = libm::log(gaps / (BLOCK - 1) as f64);
             end = begin + 1;
-            if off.abs() < USUAL_OFF || !dice.chance(1.0 - libm::exp(-off.abs() * BLOCK as f64 * seconds / EVENS_OUT_S)) {
-                continue;
-            }
-            let at = begin + dice.between(1, BLOCK as i64) as usize;
-            let (below, above) = (self.levels[at - 1].key, self.levels[at].key);
-            if off > 0.0 && above - below > 1 {
-                let level = Self::draw(profile, dice.between(below + 1, above), dice);
-                self.levels.insert(at, level);
-            } else if off < 0.0 && at + 1 < self.levels.len() && self.levels[at].kind != Kind::Planted {
-                self.levels.remove(at);
+            // Wider than chance makes so many gaps: the price has left it behind.
+            let missing = gaps - VACATED;
+            let come = if missing > 0.0 {
+                (missing * (1.0 - libm::exp(-seconds / FILLS_S)) + dice.unit()) as usize
+            } else {
+                usize::from(off.abs() > USUAL_OFF && dice.chance(1.0 - libm::exp(-off.abs() * BLOCK as f64 * seconds / EVENS_OUT_S)))
+            };
+            for _ in 0..come {
+                if off > 0.0 {
+                    let key = dice.between(far + 1, near);
+                    if let Err(at) = self.levels.binary_search_by_key(&key, |level| level.key) {
+                        let level = Self::draw(profile, key, dice);
+                        self.levels.insert(at, level);
+                    }
+                } else {
+                    let at = begin + dice.between(1, BLOCK as i64) as usize;
+                    if at + 1 < self.levels.len() && self.levels[at].kind != Kind::Planted {
+                        self.levels.remove(at);
+                    }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -52,12 +52,12 @@ impl Default for Pace {
 }
 
 /// How a webhook is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryStatus {
     /// Its name.
     pub name: String,
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// Where it is: scheme and host.
     pub place: String,
     /// Whether the last tries failed.
@@ -124,8 +124,12 @@ pub(super) fn client(proxies: Arc<Proxies>) -> Result<reqwest::Client, reqwest::
 
 impl Delivery {
     pub(super) fn new(webhook: Webhook, client: reqwest::Client, pace: Pace) -> Arc<Self> {
-        let status =
-            DeliveryStatus { name: webhook.name.clone(), kind: webhook.kind.as_str(), place: webhook.place(), ..DeliveryStatus::default() };
+        let status = DeliveryStatus {
+            name: webhook.name.clone(),
+            kind: webhook.kind.as_str().to_owned(),
+            place: webhook.place(),
+            ..DeliveryStatus::default()
+        };
         Arc::new(Self { webhook, waiting: Mutex::default(), wake: Notify::new(), status: Mutex::new(status), client, pace })
     }
 

@@ -18,27 +18,38 @@
 //! - [`store`]: what of alerts stands in Redis.
 //! - [`service`]: all of it at work: [`Alerts`].
 //! - [`handle`]: what can be asked and changed while the host runs.
+//! - [`shelf`]: rules and silences where they stand.
+//! - [`preview`]: what a rule would have done on the values that history has.
+//! - [`remote`]: alerts as a process without a host has them.
+//! - [`desk`]: alerts as the API asks for them, from a host or from Redis.
 
 pub mod alert;
 pub mod condition;
 pub mod defaults;
 mod delivery;
+mod desk;
 mod handle;
 mod judge;
 mod ledger;
+mod preview;
+mod remote;
 pub mod rule;
 mod rulebook;
 mod service;
+mod shelf;
 pub mod silence;
 mod store;
 pub mod webhook;
 
 pub use alert::{Alert, AlertKey, AlertState, Severity, Source};
 pub use delivery::{DeliveryStatus, Pace};
-pub use handle::{AlertError, AlertFilter, Preview, SilenceView, preview};
+pub use desk::AlertDesk;
+pub use handle::{AlertError, AlertFilter};
 pub use ledger::RECENT;
+pub use preview::{Preview, preview};
+pub use remote::StoredAlerts;
 pub use rule::{Catalog, Rule, RuleError, RuleText};
 pub use rulebook::{RuleView, check_rules};
 pub use service::{AlertParts, AlertTasks, Alerts};
-pub use silence::{Silence, SilenceError, SilenceText};
+pub use silence::{Silence, SilenceError, SilenceText, SilenceView};
 pub use webhook::{Webhook, WebhookError};

@@ -13,10 +13,11 @@ use super::delivery::{self, Delivery, Health, Pace};
 use super::judge::{self, Draft, Judge, News};
 use super::ledger::Ledger;
 use super::rule::{Catalog, Record};
-use super::silence::Silence;
+use super::shelf::Shelf;
+use super::silence::{Silence, Silences};
 use super::store::{self, Entries, Outbox, ReadError};
 use super::webhook::Webhook;
-use super::{Alert, AlertKey, AlertState, RuleView, Severity, Source, rulebook};
+use super::{Alert, AlertKey, AlertState, DeliveryStatus, RuleView, Severity, Source, rulebook};
 use crate::analysis::{Outcome, Reading};
 use crate::clock::{self, unix_ms};
 use crate::history::History;
@@ -52,21 +53,15 @@ pub(super) struct Inner {
     pub(super) deliveries: Vec<Arc<Delivery>>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) outbox: Outbox,
-    pub(super) link: Link,
-    pub(super) history: Arc<History>,
+    /// Rules and silences where they stand.
+    pub(super) shelf: Shelf,
     /// Rings when Redis should be looked at.
     pub(super) look: Notify,
-    pub(super) catalog: Catalog,
+    /// How the webhooks did when that was last written.
+    webhooks_told: Mutex<Option<Vec<DeliveryStatus>>>,
     pub(super) dropped: AtomicU64,
     monitor: Arc<Monitor>,
     began: Instant,
-}
-
-/// The silences of `config:alert_silences`.
-#[derive(Default)]
-pub(super) struct Silences {
-    pub(super) good: Vec<Silence>,
-    pub(super) refused: BTreeMap<String, String>,
 }
 
 /// The tasks behind alerts.
@@ -135,10 +130,9 @@ impl Alerts {
             deliveries: webhooks.into_iter().map(|webhook| Delivery::new(webhook, client.clone(), pace)).collect(),
             news: sender,
             outbox: Outbox::default(),
-            link: other,
-            history,
+            shelf: Shelf { link: Arc::new(other), history, catalog },
             look: Notify::new(),
-            catalog,
+            webhooks_told: Mutex::default(),
             dropped: AtomicU64::new(0),
             monitor,
             began: Instant::now(),
@@ -277,6 +271,7 @@ impl Alerts {
         });
         let now = unix_ms();
         monitor.set_alert_figures(&self.numbers());
+        self.tell_webhooks();
         let active: Vec<Alert> = self.ledger().active().cloned().collect();
         for mut alert in active {
             let silenced_by = self.silence_of(&alert, now);
@@ -290,6 +285,16 @@ impl Alerts {
                 // The silence is over, and it is still so.
                 self.0.deliveries.iter().for_each(|delivery| delivery.offer(&alert));
             }
+        }
+    }
+
+    /// Writes how the webhooks do, where that changed.
+    fn tell_webhooks(&self) {
+        let now = self.webhooks();
+        let mut told = lock(&self.0.webhooks_told);
+        if told.as_ref() != Some(&now) {
+            self.0.outbox.webhooks(now.clone());
+            *told = Some(now);
         }
     }
 
@@ -347,13 +352,22 @@ impl Alerts {
                 if let Err(error) = self.acknowledge(&id, &by) {
                     tracing::warn!("{}: {error}", keys::ALERTS_ACKNOWLEDGE);
                 }
-                self.0.outbox.taken(id);
+                self.0.outbox.taken(keys::ALERTS_ACKNOWLEDGE, id);
+            }
+        }
+        if let Some(tests) = seen.read(link, keys::ALERTS_TEST).await {
+            for (webhook, by) in tests {
+                match self.test_webhook(&webhook) {
+                    Ok(()) => tracing::info!("webhook {webhook} tested for {by}"),
+                    Err(error) => tracing::warn!("{}: {error}", keys::ALERTS_TEST),
+                }
+                self.0.outbox.taken(keys::ALERTS_TEST, webhook);
             }
         }
     }
 
     fn set_rules(&self, configured: &Entries) {
-        let (rules, views) = rulebook::assemble(configured, &self.0.catalog);
+        let (rules, views) = rulebook::assemble(configured, &self.0.shelf.catalog);
         let before = std::mem::replace(&mut *lock(&self.0.rules), views.clone());
         for view in &views {
             if let Some(why) = &view.refused
@@ -372,15 +386,9 @@ impl Alerts {
     }
 
     fn set_silences(&self, configured: &Entries) {
-        let mut read = Silences::default();
-        for (id, json) in configured {
-            match Silence::parse(id, json) {
-                Ok(silence) => read.good.push(silence),
-                Err(error) => {
-                    tracing::error!(silence = id, "a silence of {} isn't used: {error}", keys::ALERT_SILENCES);
-                    read.refused.insert(id.clone(), error.to_string());
-                }
-            }
+        let read = Silences::read(configured);
+        for (silence, why) in &read.refused {
+            tracing::error!(silence, "a silence of {} isn't used: {why}", keys::ALERT_SILENCES);
         }
         *self.0.silences.write().unwrap_or_else(PoisonError::into_inner) = read;
     }

@@ -1,12 +1,13 @@
 //! Silences and maintenance windows: what is known, and needn't be sent to anybody for a while.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Alert, Severity, Source};
-use crate::clock::{parse_rfc3339, rfc3339};
+use crate::clock::{parse_rfc3339, rfc3339, unix_ms};
 
 /// Longest silence at a time.
 const LONGEST_MS: u64 = 366 * 24 * 3_600_000;
@@ -177,6 +178,57 @@ impl Silence {
     pub fn lasting(id: &str, text: SilenceText, now_ms: u64, lasts: Duration) -> Result<Self, SilenceError> {
         let until = rfc3339(now_ms.saturating_add(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX)));
         Self::check(id, SilenceText { until, ..text })
+    }
+}
+
+/// A silence as it stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SilenceView {
+    /// Its name.
+    pub id: String,
+    /// What it says; none where it can't be read.
+    pub silence: Option<SilenceText>,
+    /// Whether it holds now.
+    pub holds: bool,
+    /// Why it isn't used, with a hint.
+    pub refused: Option<String>,
+}
+
+/// The silences of `config:alert_silences`.
+#[derive(Default)]
+pub(super) struct Silences {
+    pub(super) good: Vec<Silence>,
+    /// Why the others aren't used.
+    pub(super) refused: BTreeMap<String, String>,
+}
+
+impl Silences {
+    /// Of what stands in Redis.
+    pub(super) fn read(configured: &BTreeMap<String, String>) -> Self {
+        let mut read = Self::default();
+        for (id, json) in configured {
+            match Silence::parse(id, json) {
+                Ok(silence) => read.good.push(silence),
+                Err(error) => {
+                    read.refused.insert(id.clone(), error.to_string());
+                }
+            }
+        }
+        read
+    }
+
+    /// All of them, as they stand now.
+    pub(super) fn views(&self) -> Vec<SilenceView> {
+        let now = unix_ms();
+        let good = self.good.iter().map(|silence| SilenceView {
+            id: silence.id.clone(),
+            silence: Some(silence.text.clone()),
+            holds: silence.holds(now),
+            refused: None,
+        });
+        let refused =
+            self.refused.iter().map(|(id, why)| SilenceView { id: id.clone(), silence: None, holds: false, refused: Some(why.clone()) });
+        good.chain(refused).collect()
     }
 }
 

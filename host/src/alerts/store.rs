@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Alert;
 use super::ledger::RECENT;
+use super::{Alert, DeliveryStatus};
 use crate::results::{Link, LinkError, keys};
 
 /// Entries of a Hash that are read: more are a mistake, and must not fill the host.
@@ -68,8 +68,10 @@ struct Waiting {
     active: Option<Vec<Alert>>,
     /// Rules and silences that can't be used, where that changed.
     refused: Option<Entries>,
-    /// Acknowledgements that were taken.
-    taken: Vec<String>,
+    /// What was asked of the host and taken: Hash and field.
+    taken: Vec<(&'static str, String)>,
+    /// How the webhooks do, where that changed.
+    webhooks: Option<Vec<DeliveryStatus>>,
     /// Alerts that were never told over the channel.
     dropped: u64,
 }
@@ -99,9 +101,14 @@ impl Outbox {
         self.lock().refused = Some(refused);
     }
 
-    /// An acknowledgement was taken.
-    pub(super) fn taken(&self, id: String) {
-        self.lock().taken.push(id);
+    /// What was asked of the host under this field was taken.
+    pub(super) fn taken(&self, key: &'static str, field: String) {
+        self.lock().taken.push((key, field));
+    }
+
+    /// How the webhooks do, from now on.
+    pub(super) fn webhooks(&self, webhooks: Vec<DeliveryStatus>) {
+        self.lock().webhooks = Some(webhooks);
     }
 
     /// Alerts that Redis was never told of, since it was away too long.
@@ -116,7 +123,8 @@ impl Outbox {
             let dropped = waiting.dropped;
             std::mem::replace(&mut *waiting, Waiting { dropped, ..Waiting::default() })
         };
-        if batch.told.is_empty() && batch.active.is_none() && batch.refused.is_none() && batch.taken.is_empty() {
+        let states = batch.active.is_none() && batch.refused.is_none() && batch.webhooks.is_none();
+        if states && batch.told.is_empty() && batch.taken.is_empty() {
             return Ok(());
         }
         let mut pipe = redis::pipe();
@@ -135,14 +143,19 @@ impl Outbox {
         if !batch.told.is_empty() {
             pipe.cmd("LTRIM").arg(keys::ALERTS_RECENT).arg(0).arg(RECENT - 1).ignore();
         }
-        if !batch.taken.is_empty() {
-            pipe.cmd("HDEL").arg(keys::ALERTS_ACKNOWLEDGE).arg(&batch.taken).ignore();
+        if let Some(webhooks) = &batch.webhooks {
+            let text = |status: &DeliveryStatus| (status.name.clone(), serde_json::to_string(status).unwrap_or_default());
+            replace(&mut pipe, keys::ALERTS_WEBHOOKS, webhooks.iter().map(text));
+        }
+        for (key, field) in &batch.taken {
+            pipe.cmd("HDEL").arg(key).arg(field).ignore();
         }
         let written = link.run::<()>(&pipe).await;
         if written.is_err() {
             let mut waiting = self.lock();
             waiting.active = waiting.active.take().or(batch.active);
             waiting.refused = waiting.refused.take().or(batch.refused);
+            waiting.webhooks = waiting.webhooks.take().or(batch.webhooks);
             let newer = std::mem::replace(&mut waiting.told, batch.told);
             waiting.told.extend(newer);
             let over = waiting.told.len().saturating_sub(RECENT);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::component::Plugin;
 use super::error::Fault;
@@ -21,7 +22,7 @@ const MOST_US: u64 = 60_000_000;
 const MOST_FUEL: u64 = 1_000_000_000_000;
 
 /// How many calls failed, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FaultCounts {
     /// A bug in the plugin.
     pub trap: u64,
@@ -110,7 +111,8 @@ impl HealthState {
 }
 
 /// Numbers of one pair, or of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PluginTally)]
 pub struct Tally {
     /// Calls of `analyze`.
     pub calls: u64,
@@ -132,7 +134,8 @@ pub struct PairHealth {
 }
 
 /// What calls of the last minute cost. None when there was no call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CallCosts)]
 pub struct Costs {
     /// Calls.
     pub calls: u64,

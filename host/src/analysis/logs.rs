@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock;
 
@@ -11,7 +12,7 @@ use crate::clock;
 const LINES: usize = 256;
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LogLine {
     /// Its number: without a hole as long as no line was dropped.
     pub number: u64,
@@ -20,6 +21,7 @@ pub struct LogLine {
     /// `debug`, `info`, `warn` or `error`.
     pub level: &'static str,
     /// The pair; empty: the host says it of the plugin.
+    #[schema(value_type = String)]
     pub pair: Arc<str>,
     /// The text.
     pub text: String,

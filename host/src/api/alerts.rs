@@ -16,10 +16,10 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Query};
 use super::security::Caller;
 use super::security::audit::What;
-use super::system::fresh;
+use super::system::{fresh, seldom};
 use crate::alerts::{
-    Alert, AlertError, AlertFilter, AlertState, Alerts, DeliveryStatus, Preview, RECENT, RuleText, RuleView, Severity, SilenceText,
-    SilenceView, Source,
+    Alert, AlertError, AlertFilter, AlertState, DeliveryStatus, Preview, RECENT, RuleText, RuleView, Severity, SilenceText, SilenceView,
+    Source,
 };
 use crate::clock::unix_ms;
 use crate::history::query::QueryError;
@@ -109,10 +109,6 @@ pub(super) struct Taken {
     name: String,
 }
 
-fn of(app: &App) -> Result<&Alerts, ApiError> {
-    app.alerts.as_ref().ok_or_else(|| ApiError::unavailable("no_host", "this process runs no host", "ask the host that runs the pairs"))
-}
-
 impl From<AlertError> for ApiError {
     fn from(error: AlertError) -> Self {
         match error {
@@ -122,6 +118,7 @@ impl From<AlertError> for ApiError {
             AlertError::History(QueryError::Question { .. }) => Self::of(StatusCode::BAD_REQUEST, "bad_question", error),
             AlertError::History(_) => Self::of(StatusCode::SERVICE_UNAVAILABLE, "no_history", error),
             AlertError::Redis(error) => error.into(),
+            AlertError::NoHost => Self::of(StatusCode::SERVICE_UNAVAILABLE, "no_host", error),
         }
     }
 }
@@ -136,9 +133,9 @@ fn taken(name: String, what: String) -> Response {
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(Wanted), responses((status = 200, description = "The alerts", body = AlertList)))]
 async fn active(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     let (filter, limit) = wanted.read()?;
-    let mut alerts = of(&app)?.active(&filter);
+    let mut alerts = app.alerts.active(&filter).await?;
     alerts.truncate(limit);
-    Ok(fresh(AlertList { alerts }))
+    Ok(seldom(AlertList { alerts }))
 }
 
 /// What was told lately, newest first: each step of each alert.
@@ -151,7 +148,7 @@ async fn active(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<
 )]
 async fn recent(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     let (filter, limit) = wanted.read()?;
-    Ok(fresh(AlertList { alerts: of(&app)?.recent(&filter, limit) }))
+    Ok(seldom(AlertList { alerts: app.alerts.recent(&filter, limit).await? }))
 }
 
 /// Says that somebody has seen an alert.
@@ -167,7 +164,7 @@ async fn recent(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<
     )
 )]
 async fn acknowledge(State(app): State<App>, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let alert = of(&app)?.acknowledge(&id, caller.name())?;
+    let alert = app.alerts.acknowledge(&id, caller.name()).await?;
     let what = format!("alert {} ({}) acknowledged", alert.id, alert.code);
     let mut response = axum::Json(alert).into_response();
     response.extensions_mut().insert(What(what));
@@ -177,7 +174,7 @@ async fn acknowledge(State(app): State<App>, Extension(caller): Extension<Caller
 /// All rules: the host's own, and those of Redis.
 #[utoipa::path(get, path = "/api/v1/alerts/rules", tag = "alerts", responses((status = 200, description = "The rules", body = RuleList)))]
 async fn rules(State(app): State<App>) -> Result<Response, ApiError> {
-    Ok(fresh(RuleList { rules: of(&app)?.rules() }))
+    Ok(seldom(RuleList { rules: app.alerts.rules().await? }))
 }
 
 /// Sets a rule; it is at work within a second. Of one of the host's own, the whole rule is given here too.
@@ -195,7 +192,7 @@ async fn rules(State(app): State<App>) -> Result<Response, ApiError> {
 )]
 async fn set_rule(State(app): State<App>, Path(name): Path<String>, Json(rule): Json<RuleText>) -> Result<Response, ApiError> {
     let json = serde_json::to_string(&rule).map_err(|error| ApiError::of(StatusCode::BAD_REQUEST, "bad_rule", error))?;
-    of(&app)?.set_rule(&name, &json).await?;
+    app.alerts.set_rule(&name, &json).await?;
     let what = format!("rule {name} set: {json}");
     Ok(taken(name, what))
 }
@@ -240,7 +237,7 @@ async fn preview(
     Query(back): Query<Back>,
     Json(rule): Json<RuleText>,
 ) -> Result<Response, ApiError> {
-    let alerts = of(&app)?;
+    let alerts = &app.alerts;
     let json = serde_json::to_string(&rule).map_err(|error| ApiError::of(StatusCode::BAD_REQUEST, "bad_rule", error))?;
     let rule = alerts.check_rule(&name, &json).map_err(AlertError::from)?;
     let now = unix_ms();
@@ -261,7 +258,7 @@ async fn preview(
     )
 )]
 async fn remove_rule(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    of(&app)?.remove_rule(&name).await?;
+    app.alerts.remove_rule(&name).await?;
     let what = format!("rule {name} removed");
     Ok(taken(name, what))
 }
@@ -269,7 +266,7 @@ async fn remove_rule(State(app): State<App>, Path(name): Path<String>) -> Result
 /// All silences and maintenance windows.
 #[utoipa::path(get, path = "/api/v1/alerts/silences", tag = "alerts", responses((status = 200, description = "The silences", body = SilenceList)))]
 async fn silences(State(app): State<App>) -> Result<Response, ApiError> {
-    Ok(fresh(SilenceList { silences: of(&app)?.silences() }))
+    Ok(seldom(SilenceList { silences: app.alerts.silences().await? }))
 }
 
 /// Sets a silence under a name that is made up; it holds within a second.
@@ -296,7 +293,7 @@ async fn silenced(app: &App, caller: &Caller, id: Option<&str>, mut silence: Sil
     if silence.by.is_empty() {
         caller.name().clone_into(&mut silence.by);
     }
-    let silence = of(app)?.silence(id, silence).await?;
+    let silence = app.alerts.silence(id, silence).await?;
     let what = format!("silence {} until {}", silence.id, silence.text.until);
     Ok(taken(silence.id, what))
 }
@@ -336,7 +333,7 @@ async fn set_silence(
     )
 )]
 async fn end_silence(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    of(&app)?.end_silence(&id).await?;
+    app.alerts.end_silence(&id).await?;
     let what = format!("silence {id} ended");
     Ok(taken(id, what))
 }
@@ -344,7 +341,7 @@ async fn end_silence(State(app): State<App>, Path(id): Path<String>) -> Result<R
 /// How the webhooks are doing.
 #[utoipa::path(get, path = "/api/v1/alerts/webhooks", tag = "alerts", responses((status = 200, description = "The webhooks", body = WebhookList)))]
 async fn webhooks(State(app): State<App>) -> Result<Response, ApiError> {
-    Ok(fresh(WebhookList { webhooks: of(&app)?.webhooks() }))
+    Ok(seldom(WebhookList { webhooks: app.alerts.webhooks().await? }))
 }
 
 /// Sends a webhook an alert that says that it is a test.
@@ -359,8 +356,12 @@ async fn webhooks(State(app): State<App>) -> Result<Response, ApiError> {
         (status = 404, description = "There is no webhook of this name", body = ErrorBody)
     )
 )]
-async fn test_webhook(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    of(&app)?.test_webhook(&name)?;
+async fn test_webhook(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    app.alerts.test_webhook(&name, caller.name()).await?;
     let what = format!("webhook {name} tested");
     Ok(taken(name, what))
 }

@@ -11,7 +11,7 @@ use super::security::Tokens;
 use super::source::{Live, Source};
 use super::stored::Stored;
 use super::stream::Hub;
-use crate::alerts::Alerts;
+use crate::alerts::{AlertDesk, Alerts};
 use crate::analysis::Control;
 use crate::history::History;
 use crate::okx::Rest;
@@ -52,8 +52,8 @@ pub struct App {
     pub plugins: Option<Control>,
     /// For Prometheus.
     pub metrics: Arc<Metrics>,
-    /// The host's alerts; none: this process runs no host.
-    pub alerts: Option<Alerts>,
+    /// Alerts, of the host in this process or of Redis.
+    pub alerts: AlertDesk,
     /// What is kept, or questions to it.
     pub history: Arc<History>,
     /// The OpenAPI document as JSON, and as a page.

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::{ApiError, ErrorBody};
 use super::extract::Query;
-use super::system::fresh;
+use super::system::seldom;
 use crate::clock::rfc3339;
 use crate::okx::{Rest, RestError};
 
@@ -178,5 +178,5 @@ async fn instruments(State(app): State<App>, Query(wanted): Query<Wanted>) -> Re
         live: instrument.state == leadline_market::State::Live,
         expires: instrument.expires_ms.map(rfc3339),
     };
-    Ok(fresh(Instruments { instruments: matching.iter().take(limit).map(view).collect(), total: matching.len() }))
+    Ok(seldom(Instruments { instruments: matching.iter().take(limit).map(view).collect(), total: matching.len() }))
 }

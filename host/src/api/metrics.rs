@@ -210,20 +210,9 @@ impl Host {
 
     /// How long frames took to each stage of their way.
     fn stages(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let stages = &self.monitor.stages;
-        let [memory, buffered] = &stages.analysed;
-        let [memory_done, buffered_done] = &stages.acknowledged;
-        let all = [
-            ("parsed", "", &stages.parsed),
-            ("applied", "", &stages.applied),
-            ("analysed", "memory", memory),
-            ("analysed", "buffered", buffered),
-            ("acknowledged", "memory", memory_done),
-            ("acknowledged", "buffered", buffered_done),
-        ];
         let help = "From frame received to each stage of its way";
         let mut family = sheet.encoder.encode_descriptor("stage", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-        for (stage, lane, times) in all {
+        for (stage, lane, times) in self.monitor.stages.each() {
             let StageCounts { buckets, sum, count } = times.counts();
             let buckets: Vec<(f64, u64)> =
                 buckets.into_iter().map(|(bound, count)| (if bound.is_finite() { bound } else { f64::MAX }, count)).collect();

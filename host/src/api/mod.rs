@@ -11,6 +11,7 @@
 //! - [`app`]: what the routes need.
 //! - [`router`]: all routes in one place, with what stands before each of them.
 //! - [`security`]: who may do what.
+//! - [`revalidate`]: conditional GET: what a client has already is not sent again.
 //! - [`error`]: the one form of every error.
 //! - [`extract`]: what a request brings, read into types.
 //! - [`openapi`]: the OpenAPI document, completed and served.
@@ -27,10 +28,11 @@
 //! - [`pairs`]: routes of the wanted pairs.
 //! - [`instruments`]: the route of what the exchange lists.
 //! - [`history`]: routes of what was kept.
-//! - [`export`]: a span of history as lines.
+//! - [`export`]: a span of history as a file.
 //! - [`plugins`]: routes of the plugins at work.
 //! - [`recent`]: the frames of the last minutes, for `leadline record --last`.
 //! - [`books`]: routes of feeds, books and readings.
+//! - [`heat`]: what stood in a pair's book over the last minutes.
 //! - [`system`]: routes about the host itself.
 
 mod alerts;
@@ -41,6 +43,7 @@ pub mod document;
 pub mod error;
 mod export;
 pub mod extract;
+mod heat;
 mod history;
 pub mod instruments;
 mod listener;
@@ -51,6 +54,7 @@ mod page;
 mod pairs;
 mod plugins;
 mod recent;
+mod revalidate;
 pub mod router;
 pub mod security;
 pub mod server;

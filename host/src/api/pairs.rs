@@ -13,7 +13,7 @@ use super::app::App;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path};
 use super::security::audit::What;
-use super::system::fresh;
+use super::system::seldom;
 
 /// Members that the API lets the Set have: beyond, somebody fills it by mistake.
 const MOST: usize = 1000;
@@ -58,7 +58,7 @@ pub(super) struct PairChange {
 async fn list(State(app): State<App>) -> Result<Response, ApiError> {
     let pairs = app.stored.members().await?;
     let not_run = app.source.not_run().await?;
-    Ok(fresh(Pairs { pairs, left_out: not_run.left_out, refused: not_run.refused }))
+    Ok(seldom(Pairs { pairs, left_out: not_run.left_out, refused: not_run.refused }))
 }
 
 /// Adds a pair. Adding one that is there changes nothing and is no error.

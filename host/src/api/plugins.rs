@@ -13,7 +13,7 @@ use super::app::App;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Bytes, Json, Path, Query};
 use super::security::audit::What;
-use crate::analysis::{Command, ControlError, Done};
+use crate::analysis::{Command, ControlError, Done, LogLine, PluginState, ShadowReport};
 
 /// Log lines that are given at once, when nothing is said.
 const LINES: usize = 100;
@@ -103,7 +103,7 @@ impl From<ControlError> for ApiError {
 }
 
 /// All plugins: version, digest, state, phase and problem of the newest file, costs against the budget, kept versions, shadow.
-#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, description = "By name", body = Vec<Value>)))]
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses((status = 200, description = "By name", body = Vec<PluginState>)))]
 async fn list(State(app): State<App>) -> Result<Response, ApiError> {
     Ok(seen(&app.plugins()?.list()))
 }
@@ -114,7 +114,7 @@ async fn list(State(app): State<App>) -> Result<Response, ApiError> {
     path = "/api/v1/plugins/{name}",
     tag = "plugins",
     params(("name" = String, Path, description = "The plugin", example = "large_orders")),
-    responses((status = 200, description = "The plugin", body = Value), (status = 404, description = "There is none of this name", body = ErrorBody))
+    responses((status = 200, description = "The plugin", body = PluginState), (status = 404, description = "There is none of this name", body = ErrorBody))
 )]
 async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
     Ok(seen(&app.plugins()?.plugin(&name)?))
@@ -126,7 +126,7 @@ async fn one(State(app): State<App>, Path(name): Path<String>) -> Result<Respons
     path = "/api/v1/plugins/{name}/logs",
     tag = "plugins",
     params(("name" = String, Path, description = "The plugin", example = "large_orders"), Which),
-    responses((status = 200, description = "Lines with number, time, level, pair and text", body = Vec<Value>))
+    responses((status = 200, description = "Lines, oldest first", body = Vec<LogLine>))
 )]
 async fn logs(State(app): State<App>, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, ApiError> {
     Ok(seen(&app.plugins()?.logs(&name, which.most.unwrap_or(LINES), which.from.unwrap_or(0))?))
@@ -143,7 +143,7 @@ async fn logs(State(app): State<App>, Path(name): Path<String>, Query(which): Qu
         (status = 200, description = "It is at work, or on its last steps", body = PluginChange),
         (status = 422, description = "It isn't good enough; the message says in which phase", body = ErrorBody)
     ),
-    extensions(("x-max-body-bytes" = json!(67_108_864)))
+    extensions(("x-max-body-bytes" = json!(67_108_864)), ("x-answer-within-s" = json!(300)))
 )]
 async fn install(State(app): State<App>, Bytes(bytes): Bytes) -> Result<Response, ApiError> {
     carried_out(&app, "installed", Command::Install { bytes: bytes.into() }).await
@@ -156,11 +156,12 @@ async fn install(State(app): State<App>, Bytes(bytes): Bytes) -> Result<Response
     tag = "plugins",
     security(("token" = ["analyst"])),
     params(("name" = String, Path, description = "The plugin", example = "large_orders"), OnePair),
-    request_body = Value,
+    request_body(content = Object, description = "All parameters, by name", example = json!({"share": 0.2})),
     responses(
         (status = 200, description = "They are at work", body = PluginChange),
         (status = 422, description = "The plugin's schema doesn't allow them", body = ErrorBody)
-    )
+    ),
+    extensions(("x-answer-within-s" = json!(300)))
 )]
 async fn set_parameters(
     State(app): State<App>,
@@ -179,7 +180,8 @@ async fn set_parameters(
     tag = "plugins",
     security(("token" = ["analyst"])),
     params(("name" = String, Path, description = "The plugin", example = "large_orders")),
-    responses((status = 200, description = "It is at work", body = PluginChange))
+    responses((status = 200, description = "It is at work", body = PluginChange)),
+    extensions(("x-answer-within-s" = json!(300)))
 )]
 async fn enable(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
     carried_out(&app, "switched on", Command::Enable { plugin }).await
@@ -204,7 +206,7 @@ async fn disable(State(app): State<App>, Path(plugin): Path<String>) -> Result<R
     path = "/api/v1/plugins/{name}/shadow",
     tag = "plugins",
     params(("name" = String, Path, description = "The plugin", example = "large_orders")),
-    responses((status = 200, description = "The report; of the last one, when none runs", body = Value), (status = 404, description = "There was none", body = ErrorBody))
+    responses((status = 200, description = "The report; of the last one, when none runs", body = ShadowReport), (status = 404, description = "There was none", body = ErrorBody))
 )]
 async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
     let report = app.plugins()?.plugin(&name)?.shadow;
@@ -223,7 +225,7 @@ async fn report(State(app): State<App>, Path(name): Path<String>) -> Result<Resp
         (status = 200, description = "It runs", body = PluginChange),
         (status = 422, description = "It isn't good enough", body = ErrorBody)
     ),
-    extensions(("x-max-body-bytes" = json!(67_108_864)))
+    extensions(("x-max-body-bytes" = json!(67_108_864)), ("x-answer-within-s" = json!(300)))
 )]
 async fn shadow(
     State(app): State<App>,
@@ -259,7 +261,8 @@ async fn drop_shadow(State(app): State<App>, Path(plugin): Path<String>) -> Resu
     tag = "plugins",
     security(("token" = ["analyst"])),
     params(("name" = String, Path, description = "The plugin", example = "large_orders")),
-    responses((status = 200, description = "It is at work", body = PluginChange))
+    responses((status = 200, description = "It is at work", body = PluginChange)),
+    extensions(("x-answer-within-s" = json!(300)))
 )]
 async fn promote(State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, ApiError> {
     carried_out(&app, "took over from a shadow", Command::Promote { plugin }).await
@@ -272,7 +275,8 @@ async fn promote(State(app): State<App>, Path(plugin): Path<String>) -> Result<R
     tag = "plugins",
     security(("token" = ["analyst"])),
     params(("name" = String, Path, description = "The plugin", example = "large_orders"), Target),
-    responses((status = 200, description = "It is at work", body = PluginChange), (status = 404, description = "None is kept", body = ErrorBody))
+    responses((status = 200, description = "It is at work", body = PluginChange), (status = 404, description = "None is kept", body = ErrorBody)),
+    extensions(("x-answer-within-s" = json!(300)))
 )]
 async fn rollback(State(app): State<App>, Path(plugin): Path<String>, Query(Target { to }): Query<Target>) -> Result<Response, ApiError> {
     carried_out(&app, "went back", Command::Rollback { plugin, to }).await

@@ -19,9 +19,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::app::{App, Description};
 use super::error::ApiError;
+use super::revalidate::revalidate;
 use super::security::{Gate, guard};
 use super::stream::client;
-use super::{alerts, books, history, instruments, openapi, page, pairs, plugins, recent, system};
+use super::{alerts, books, heat, history, instruments, openapi, page, pairs, plugins, recent, system};
 
 /// What a page of ours may load: its own files and its own stream, nothing else.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(alerts::routes())
         .merge(plugins::routes())
         .merge(books::routes())
+        .merge(heat::routes())
         .merge(instruments::routes())
         .merge(history::routes())
         .merge(recent::routes())
@@ -66,8 +68,10 @@ pub fn serve(app: App, gate: &Arc<Gate>, origins: &[String], web_dir: &Path) -> 
         tracing::warn!(dir = %web_dir.display(), "the page is not built\nhint: `make web` builds it, API_WEB_DIR names its folder");
         routes.fallback(no_page)
     };
-    let routes =
-        routes.layer(CatchPanicLayer::custom(panicked)).layer(axum::middleware::from_fn_with_state(Arc::clone(gate), guard::guard));
+    let routes = routes
+        .layer(axum::middleware::from_fn(revalidate))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(gate), guard::guard));
     let routes = match cross_origin(origins) {
         Some(layer) => routes.layer(layer),
         None => routes,

@@ -17,6 +17,7 @@ use super::security::{Audit, Gate, TokenError, Tokens, rules::Rules};
 use super::source::Source;
 use super::stored::Stored;
 use super::stream::{Hub, producer};
+use crate::alerts::{AlertDesk, StoredAlerts};
 use crate::clock;
 use crate::config::settings;
 
@@ -103,11 +104,15 @@ impl Server {
     /// Serves until `stop`.
     pub async fn run(self, parts: Parts, stop: CancellationToken) {
         let link = Arc::new(parts.link);
+        let alerts = match &parts.alerts {
+            Some(alerts) => AlertDesk::Host(alerts.clone()),
+            None => AlertDesk::Stored(Arc::new(StoredAlerts::new(Arc::clone(&link), Arc::clone(&parts.history)))),
+        };
         let stored = Stored::new(link, &parts.pairs_key);
         let hub = Hub::new(run_id());
         let own = Own { hub: Arc::clone(&hub), audit: Arc::clone(self.gate.audit()) };
         let metrics = Arc::new(Metrics::new(parts.live.as_ref(), own));
-        let source = Arc::new(Source::new(stored.clone(), parts.live, parts.alerts.clone()));
+        let source = Arc::new(Source::new(stored.clone(), parts.live, parts.alerts));
         let app = App {
             source: Arc::clone(&source),
             stored,
@@ -116,7 +121,7 @@ impl Server {
             tokens: Arc::clone(self.gate.tokens()),
             plugins: parts.plugins,
             metrics,
-            alerts: parts.alerts,
+            alerts,
             history: parts.history,
             description: Arc::new(router::description()),
             stop: stop.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use leadline_recording::{Limits, Manifest, Origin, ParcelHead, ParcelReader, Recorder, Status};
+use reqwest::Method;
 
 use super::remote::Remote;
 
@@ -14,8 +15,8 @@ use super::remote::Remote;
 /// # Errors
 /// The host can't be reached or refuses; the stream is cut short; the folder can't be written.
 pub(super) async fn fetch(remote: &Remote, span: Duration, pairs: &[String], folder: &Path, limits: Limits) -> anyhow::Result<Status> {
-    let path = format!("/api/v1/recent?seconds={}&pairs={}", span.as_secs().max(1), pairs.join(","));
-    let response = remote.get(&path).await?;
+    let query = [("seconds", span.as_secs().max(1).to_string()), ("pairs", pairs.join(","))];
+    let response = remote.send(remote.request(Method::GET, &["recent"], &query)).await?;
     let (pieces, body) = std::sync::mpsc::sync_channel(4);
     let folder = folder.to_owned();
     let writing = tokio::task::spawn_blocking(move || record(Pieces { pieces: body, now: Vec::new(), at: 0 }, &folder, &limits));

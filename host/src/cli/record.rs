@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::settings;
 use super::last::fetch;
-use super::remote::Remote;
+use super::remote::{Remote, SILENT};
 use super::{runtime, signals};
 use crate::clock::{self, Arrival};
 use crate::config::Settings;
@@ -128,7 +128,7 @@ fn last(matches: &ArgMatches, settings: &Settings, span: Duration) -> anyhow::Re
     let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
     let limits = limits(matches)?;
     logging::start(&settings.log)?;
-    let remote = Remote::new(matches, settings)?;
+    let remote = Remote::new(matches, settings, SILENT)?;
     let status = runtime()?.block_on(fetch(&remote, span, &pairs, &folder, limits))?;
     logging::tell(&format!("{}\n", words(&status)));
     Ok(ExitCode::SUCCESS)

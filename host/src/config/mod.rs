@@ -4,11 +4,15 @@
 //!
 //! - [`table`]: each setting's name, default and meaning, once.
 //! - [`source`]: where a value comes from, and the errors that name it.
-//! - [`settings`]: the values, typed and checked, as the program reads them.
+//! - `value`: one value, checked, and its refusal.
+//! - `read`: all of them, group by group.
+//! - [`settings`]: what comes of it, as the program uses it.
 
+mod read;
 pub mod settings;
 pub mod source;
 pub mod table;
+mod value;
 
 pub use settings::Settings;
 pub use source::{ConfigError, Sources};

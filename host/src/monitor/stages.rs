@@ -60,6 +60,22 @@ pub struct Stages {
     pub acknowledged: [Stage; 2],
 }
 
+impl Stages {
+    /// All of them in the order of the way, with stage and lane; no lane: before they part.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, &'static str, &Stage); 6] {
+        let Self { parsed, applied, analysed: [memory, buffered], acknowledged: [memory_done, buffered_done] } = self;
+        [
+            ("parsed", "", parsed),
+            ("applied", "", applied),
+            ("analysed", "memory", memory),
+            ("analysed", "buffered", buffered),
+            ("acknowledged", "memory", memory_done),
+            ("acknowledged", "buffered", buffered_done),
+        ]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,10 +4,12 @@
 //!
 //! - [`ring`]: one pair's frames in packed blocks, bounded by time and by bytes.
 //! - [`keyframe`]: the book that a block begins with, as a snapshot in the exchange's form.
+//! - [`past`]: a pair's books of the last minutes, made again from its frames.
 //! - [`parcel`]: the rings of some pairs as one stream, in the order in which the frames were received.
 
 mod keyframe;
 mod parcel;
+mod past;
 mod ring;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use parcel::{Asked, Gathered};
+pub use past::Past;
 pub use ring::Ring;
 
 /// What bounds the rings.

@@ -48,6 +48,12 @@ pub const ALERTS_REFUSED: &str = "alerts:refused";
 /// Hash: alerts that somebody wants to acknowledge, by id; emptied by the host.
 pub const ALERTS_ACKNOWLEDGE: &str = "alerts:acknowledge";
 
+/// Hash: how the webhooks do, by name.
+pub const ALERTS_WEBHOOKS: &str = "alerts:webhooks";
+
+/// Hash: webhooks that somebody wants to be tested, by name; emptied by the host.
+pub const ALERTS_TEST: &str = "alerts:test";
+
 /// Hash that goes when nobody writes it: a host that is alive.
 #[must_use]
 pub fn host(name: &str) -> String {

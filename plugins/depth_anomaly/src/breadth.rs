@@ -1,10 +1,14 @@
-//! How many levels of a side lose size, and how much: what tells a withdrawal from one large order that went.
+//! How many levels of a side lose size: what tells a withdrawal from one large order that went.
 //!
 //! The notional of a band is mostly its few giants, and it halves whenever one of them goes: on recorded books the widest band changes within a second by
-//! 6 to 37 % (standard deviation) and by up to 170 %. Counted by levels it is quiet: each level that was there and is there has ln(now / before), at
-//! most ln 2 either way; one that went has −ln 2, one that came ln 2; the mean over the levels is the **breadth** of the change. On the same books its
-//! standard deviation is 0.04 to 0.11, with tails thinner than normal ones. Half of every level gone is −0.69, half of the levels gone −0.35, one giant
-//! among 100 levels −0.007; a price that moves with its book takes as many levels as it brings.
+//! 6 to 37 % (standard deviation) and by up to 170 %. Counted by levels it is quiet: a level that lost a third of its size or more counts −1, and so does
+//! one that went; one that gained half or more, or came, counts 1; between these a level counts by the logarithm of its change. Their sum by the number
+//! of levels is the **breadth** of the change. A third or more of every level gone is −1, half of the levels gone −0.5, one giant among 100 levels −0.01;
+//! a price that moves with its book takes as many levels as it brings. On the same books its standard deviation is 0.05 to 0.2.
+//!
+//! A third counts in full because a withdrawal of a half that takes two seconds is one of a quarter and one of a third, while what usually moves a book is
+//! few levels that change much, and those count no more for it: in standard deviations of the recorded books half of every level is 1.7 times as far off as
+//! when only a halving counts in full.
 
 use crate::parameters::Settings;
 use crate::stream::Direction;
@@ -13,8 +17,10 @@ use leadline_plugin::windows::{Cusum, RollingMedian};
 use leadline_plugin::{DepthSide, kernels, math};
 use serde::{Deserialize, Serialize};
 
-/// What one level can count: gone or halved is the same, come or doubled too.
-const MOST: f64 = std::f64::consts::LN_2;
+/// A level that is this many times what it was counts in full; so does one that came, and what shrank as much or went.
+const FULL: f64 = 1.5;
+/// 1 / ln [`FULL`].
+const PER_LOGARITHM: f64 = 2.466_303_462_376_431_7;
 
 /// The part of the values within ±2.576 standard deviations of a normal distribution.
 const NEARLY_ALL: f64 = 0.99;
@@ -58,26 +64,26 @@ impl Levels {
             let (old, new) = (self.keys[i], now.keys[j]);
             if old == new {
                 let (was, is) = (self.notional[i], now.notional[j]);
-                // Most levels stay as they are, and many of the others change by more than a factor of two: logarithms of the rest.
-                sum += if is >= 2.0 * was {
-                    MOST
-                } else if 2.0 * is <= was {
-                    -MOST
+                // Most levels stay as they are, and most of the others change by more than a third: logarithms of the rest.
+                sum += if is >= FULL * was {
+                    1.0
+                } else if FULL * is <= was {
+                    -1.0
                 } else if is == was {
                     0.0
                 } else {
-                    math::ln(is / was)
+                    PER_LOGARITHM * math::ln(is / was)
                 };
                 (i, j) = (i + 1, j + 1);
             } else if old < new {
-                sum -= MOST;
+                sum -= 1.0;
                 i += 1;
             } else {
-                sum += MOST;
+                sum += 1.0;
                 j += 1;
             }
         }
-        sum += MOST * ((after - j) as f64 - (before - i) as f64);
+        sum += (after - j) as f64 - (before - i) as f64;
         Change { sum, levels: before.max(after) as f64 }
     }
 }
@@ -85,7 +91,7 @@ impl Levels {
 /// What the levels of a side went through within a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
-    /// Over all levels, each −ln 2 to ln 2: negative when most lost size.
+    /// Over all levels, each −1 to 1: negative when most lost size.
     pub sum: f64,
     /// Levels before or after, whichever were more.
     pub levels: f64,
@@ -131,7 +137,8 @@ impl Breadth {
     pub fn push(&mut self, change: Option<Change>, settings: &Settings) {
         self.drift *= math::exp2(-1.0 / settings.drift_half_life);
         self.levels.push(change.map_or(f64::NAN, |change| change.levels));
-        let breadth = change.map_or(f64::NAN, |change| change.sum / change.levels.max(self.usual_levels));
+        // Chance moves a sum over n levels by √n: so that few levels are as quiet as many, the mean is taken over what lies between n and the usual n.
+        let breadth = change.map_or(f64::NAN, |change| change.sum / (change.levels.max(1.0) * self.usual_levels).sqrt());
         self.changes.push(breadth);
         if !breadth.is_nan() {
             self.drift += breadth;
@@ -217,13 +224,13 @@ mod tests {
         let before = bids(&[(10.0, 4.0), (9.0, 4.0), (8.0, 4.0), (7.0, 1_000.0)]);
         let change = |now: &[(f64, f64)]| {
             let change = before.change(&bids(now));
-            (change.sum / MOST, change.levels)
+            (change.sum, change.levels)
         };
         assert_eq!(change(&[(10.0, 4.0), (9.0, 4.0), (8.0, 4.0), (7.0, 1_000.0)]), (0.0, 4.0));
         assert_eq!(change(&[(10.0, 2.0), (9.0, 2.0), (8.0, 2.0), (7.0, 500.0)]), (-4.0, 4.0), "half of everything");
         assert_eq!(change(&[(10.0, 4.0), (8.0, 4.0)]), (-2.0, 4.0), "half of the levels");
         assert_eq!(change(&[(10.0, 4.0), (9.0, 4.0), (8.0, 4.0), (7.0, 1.0)]), (-1.0, 4.0), "a giant counts as one level");
-        assert!((change(&[(10.0, 4.0), (9.0, 4.0), (8.0, 4.0), (7.0, 1_000.0 * 2_f64.sqrt())]).0 - 0.5).abs() < 1e-12);
+        assert!((change(&[(10.0, 4.0), (9.0, 4.0), (8.0, 4.0), (7.0, 1_000.0 * FULL.sqrt())]).0 - 0.5).abs() < 1e-12);
         assert_eq!(change(&[]), (-4.0, 4.0));
         assert_eq!(change(&[(11.0, 4.0), (10.0, 4.0), (9.0, 4.0), (8.0, 4.0)]), (0.0, 4.0), "one came, one went");
         assert_eq!(change(&[(20.0, 4.0), (19.0, 4.0), (18.0, 4.0), (17.0, 4.0)]), (0.0, 4.0), "a jump");
@@ -247,7 +254,7 @@ mod tests {
             };
             let forth = book(false, 1.0).change(&book(true, 1.0));
             let back = book(true, 1.0).change(&book(false, 1.0));
-            prop_assert!(forth.sum.abs() <= MOST * forth.levels + 1e-9);
+            prop_assert!(forth.sum.abs() <= forth.levels + 1e-9);
             prop_assert!((forth.sum + back.sum).abs() < 1e-9);
             prop_assert_eq!(forth.levels, back.levels);
             prop_assert_eq!(forth, book(false, 4.0).change(&book(true, 4.0)));

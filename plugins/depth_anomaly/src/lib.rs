@@ -64,7 +64,7 @@ pub type DepthAnomalyPlugin = Analyzed<DepthAnomaly>;
 impl Analysis for DepthAnomaly {
     const SUMMARY: &'static str = "Sudden withdrawals and surges of depth in three bands a side, against the last 15 minutes";
     const LANE: Lane = Lane::Buffered;
-    const STATE_FORMAT: u32 = 2;
+    const STATE_FORMAT: u32 = 3;
     type Parameters = Settings;
     type Outputs = Outputs;
     type State = Self;

@@ -1,7 +1,7 @@
 //! Large orders of one instrument, book by book: the large levels of each side, and which way they lean.
 
 use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{Continuity, Depth, Instrument, Outcome, Snapshot, fields, math, parameters};
+use leadline_plugin::{Book, Outcome, fields, math, parameters};
 
 use crate::detection::{FEWEST_LEVELS, SideOrders, Threshold, WINDOW_BPS};
 use crate::tendency::{Rule, Tendency, Trend, Weight};
@@ -46,11 +46,10 @@ const LONGEST_BREAK_MS: u64 = 60_000;
 /// Large levels over both sides that say something about a tendency, while it isn't known what is usual.
 const FEWEST_LARGE: usize = 2;
 
-/// The analysis of one instrument.
-#[derive(Debug, Clone)]
+/// The analysis of one instrument, and what is saved of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct LargeOrders {
-    /// The newest book that could be judged.
-    pub depth: Depth,
     /// Bids.
     pub buys: SideOrders,
     /// Asks.
@@ -58,32 +57,18 @@ pub struct LargeOrders {
     /// Which way they lean; means something when both sides were judged.
     pub tendency: Tendency,
     usual: Usual,
-    parameters: Parameters,
     last_ms: Option<u64>,
-}
-
-/// What [`LargeOrders::save`] keeps: all that the next reading depends on beside the next book.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
-pub struct Saved {
-    last_ms: Option<u64>,
-    buys: Vec<(f64, u64)>,
-    sells: Vec<(f64, u64)>,
-    tendency: Tendency,
-    usual: Usual,
 }
 
 impl LargeOrders {
     /// Nothing seen yet.
     #[must_use]
-    pub fn new(instrument: &Instrument, parameters: Parameters) -> Self {
+    pub fn new(parameters: &Parameters) -> Self {
         Self {
-            depth: Depth::new(instrument),
             buys: SideOrders::default(),
             sells: SideOrders::default(),
             tendency: Tendency::default(),
             usual: Usual::new(parameters.history as usize),
-            parameters,
             last_ms: None,
         }
     }
@@ -91,34 +76,33 @@ impl LargeOrders {
     /// Judges one book.
     ///
     /// # Errors
-    /// The outcome of a book that can't be judged; nothing has changed then. A book too thin on both sides is one.
-    pub fn update(&mut self, book: &Snapshot) -> Result<(), Outcome> {
-        self.depth.read(book, self.parameters.accept_unverified)?;
-        let levels = [&self.depth.bids, &self.depth.asks].map(|side| side.within(WINDOW_BPS));
+    /// The outcome of a book too thin on both sides; nothing has changed then.
+    pub fn update(&mut self, book: &Book<'_>, parameters: &Parameters) -> Result<(), Outcome> {
+        let Book { depth, snapshot, restarted, .. } = *book;
+        let levels = [&depth.bids, &depth.asks].map(|side| side.within(WINDOW_BPS));
         if levels.iter().all(|&levels| levels < FEWEST_LEVELS) {
             let detail = format!("{} bids and {} asks within {WINDOW_BPS} bps of mid, {FEWEST_LEVELS} needed", levels[0], levels[1]);
             return Err(fields::unknown("too_thin", detail));
         }
-        let now_ms = book.time_ms;
+        let now_ms = snapshot.time_ms;
         if let Some(last_ms) = self.last_ms
-            && (now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS))
+            && (now_ms < last_ms || (restarted && now_ms - last_ms > LONGEST_BREAK_MS))
         {
             self.buys.forget(now_ms);
             self.sells.forget(now_ms);
             self.tendency = Tendency::default();
         }
         self.last_ms = Some(now_ms);
-        let Parameters { share, multiple, floor, .. } = self.parameters;
+        let Parameters { share, multiple, floor, .. } = *parameters;
         let rule = Threshold { share, multiple, floor: floor.unwrap_or(0.0) };
-        self.buys.update(&self.depth, &self.depth.bids, &book.bids, rule, now_ms);
-        self.sells.update(&self.depth, &self.depth.asks, &book.asks, rule, now_ms);
+        self.buys.update(depth, &depth.bids, &snapshot.bids, rule, now_ms);
+        self.sells.update(depth, &depth.asks, &snapshot.asks, rule, now_ms);
         if self.both_judged() {
-            let weights = [&self.buys, &self.sells].map(|side| self.weight(side, now_ms));
-            let Parameters { entry, exit, unusual, evidence, dwell, smoothing, freeze, .. } = self.parameters;
+            let weights = [&self.buys, &self.sells].map(|side| weight(side, now_ms, parameters));
+            let Parameters { entry, exit, unusual, evidence, dwell, smoothing, freeze, .. } = *parameters;
             let rule = Rule { entry, exit, unusual, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
             let neutral = self.tendency.trend == Trend::Neutral;
             self.tendency.update(weights[0], weights[1], self.low_evidence(), self.usual.net(), now_ms, rule);
-            let restarted = book.continuity == Continuity::Restarted;
             self.usual.push(self.tendency.net, now_ms, restarted, neutral, u64::from(freeze));
         }
         Ok(())
@@ -137,46 +121,23 @@ impl LargeOrders {
         large < if self.usual.missing() == 0 { 1 } else { FEWEST_LARGE }
     }
 
-    /// The state for [`LargeOrders::restore`].
+    /// Whether a restored state is one that this code could have written with these parameters.
     #[must_use]
-    pub fn save(&self) -> Saved {
-        Saved {
-            last_ms: self.last_ms,
-            buys: self.buys.births(),
-            sells: self.sells.births(),
-            tendency: self.tendency,
-            usual: self.usual.clone(),
-        }
+    pub fn fits(&self, parameters: &Parameters) -> bool {
+        let sides = self.buys.is_sound() && self.sells.is_sound();
+        sides && self.tendency.is_sound() && self.usual.fits(parameters.history as usize)
     }
+}
 
-    /// Goes on from a saved state.
-    ///
-    /// # Errors
-    /// A sentence, when the state is not one that this code could have written.
-    pub fn restore(&mut self, saved: &Saved) -> Result<(), String> {
-        let sound = |births: &[(f64, u64)]| births.len() <= 1000 && births.iter().all(|(price, _)| price.is_finite());
-        let known = saved.tendency.is_sound() && saved.usual.fits(self.parameters.history as usize);
-        if !(sound(&saved.buys) && sound(&saved.sells) && known) {
-            return Err("the saved levels or the saved imbalance can't be".to_owned());
-        }
-        self.buys.set_births(&saved.buys);
-        self.sells.set_births(&saved.sells);
-        self.tendency = saved.tendency;
-        self.usual = saved.usual.clone();
-        self.last_ms = saved.last_ms;
-        Ok(())
-    }
-
-    fn weight(&self, side: &SideOrders, now_ms: u64) -> Weight {
-        let Parameters { distance_half_life, age_half_life, .. } = self.parameters;
-        side.large.iter().fold(Weight::default(), |weight, level| {
-            let age_s = now_ms.saturating_sub(level.born_ms) as f64 / 1000.0;
-            let near = math::exp2(-level.distance_bps / distance_half_life);
-            let stood = 1.0 - 0.5 * math::exp2(-age_s / age_half_life);
-            let w = level.notional * near * stood;
-            Weight { sum: weight.sum + w, squares: weight.squares + w * w }
-        })
-    }
+fn weight(side: &SideOrders, now_ms: u64, parameters: &Parameters) -> Weight {
+    let Parameters { distance_half_life, age_half_life, .. } = *parameters;
+    side.large.iter().fold(Weight::default(), |weight, level| {
+        let age_s = now_ms.saturating_sub(level.born_ms) as f64 / 1000.0;
+        let near = math::exp2(-level.distance_bps / distance_half_life);
+        let stood = 1.0 - 0.5 * math::exp2(-age_s / age_half_life);
+        let w = level.notional * near * stood;
+        Weight { sum: weight.sum + w, squares: weight.squares + w * w }
+    })
 }
 
 impl Parameters {

@@ -1,5 +1,6 @@
 //! Which levels of a side are large, what kind each is, and how notional spreads over distance.
 
+use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::{Depth, DepthSide, Side, kernels, math};
 
 /// Levels farther from mid than this are left out, bps.
@@ -21,7 +22,8 @@ pub struct Threshold {
 }
 
 /// What stands behind a large level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub enum Kind {
     /// The exchange doesn't say how many orders.
     Unknown,
@@ -44,7 +46,8 @@ impl Kind {
 }
 
 /// A level that is large.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct LargeLevel {
     /// Quote units.
     pub price: f64,
@@ -77,18 +80,23 @@ pub struct Range {
     pub largest: f64,
 }
 
-/// One side of the newest book.
-#[derive(Debug, Clone, Default)]
+/// One side of the newest book; saved are the large levels, which the next book finds by price.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct SideOrders {
     /// Large levels, best first; at most 1 / share of them.
     pub large: Vec<LargeLevel>,
     /// Notional by distance, see [`RANGES_BPS`].
+    #[serde(skip)]
     pub ranges: [Range; 5],
     /// What makes a level large, quote units.
+    #[serde(skip)]
     pub threshold: f64,
     /// Whether there were levels enough to say anything.
+    #[serde(skip)]
     pub judged: bool,
     /// Price and birth of the large levels of the book before.
+    #[serde(skip)]
     before: Vec<(f64, u64)>,
 }
 
@@ -107,27 +115,22 @@ impl SideOrders {
         self.before.clear();
         self.before.extend(self.large.iter().map(|level| (level.price, level.born_ms)));
         self.large.clear();
-        // Few levels are large: most chunks of eight are passed over by their maximum.
-        for (chunk_index, chunk) in notional.chunks(8).enumerate() {
-            if !kernels::any_at_least(chunk, self.threshold) {
-                continue;
-            }
-            for (i, &value) in chunk.iter().enumerate().filter(|(_, value)| **value >= self.threshold) {
-                let at = chunk_index * 8 + i;
-                let (price, size, orders) = (columns.prices[at], columns.sizes[at], columns.orders[at]);
-                let born_ms = self.before.iter().find(|(known, _)| *known == price).map_or(now_ms, |(_, born_ms)| *born_ms);
-                self.large.push(LargeLevel {
-                    price,
-                    size,
-                    base: depth.base_units(price, size),
-                    notional: value,
-                    orders,
-                    distance_bps: side.distance_bps[at],
-                    born_ms,
-                    kind: kind(value, orders, self.threshold),
-                });
-            }
-        }
+        let Self { large, before, threshold, .. } = self;
+        let threshold = *threshold;
+        kernels::each_at_least(notional, threshold, |at, value| {
+            let (price, size, orders) = (columns.prices[at], columns.sizes[at], columns.orders[at]);
+            let born_ms = before.iter().find(|(known, _)| *known == price).map_or(now_ms, |(_, born_ms)| *born_ms);
+            large.push(LargeLevel {
+                price,
+                size,
+                base: depth.base_units(price, size),
+                notional: value,
+                orders,
+                distance_bps: side.distance_bps[at],
+                born_ms,
+                kind: kind(value, orders, threshold),
+            });
+        });
         self.spread(side, levels, total);
     }
 
@@ -148,26 +151,13 @@ impl SideOrders {
         self.large.iter_mut().for_each(|level| level.born_ms = now_ms);
     }
 
-    /// Price and birth of the large levels, to be saved.
+    /// Whether a restored side is one that this code could have written.
     #[must_use]
-    pub fn births(&self) -> Vec<(f64, u64)> {
-        self.large.iter().map(|level| (level.price, level.born_ms)).collect()
-    }
-
-    /// Takes over births: the next book finds them by price.
-    pub fn set_births(&mut self, births: &[(f64, u64)]) {
-        let level = |&(price, born_ms): &(f64, u64)| LargeLevel {
-            price,
-            size: 0.0,
-            base: 0.0,
-            notional: 0.0,
-            orders: 0,
-            distance_bps: 0.0,
-            born_ms,
-            kind: Kind::Unknown,
+    pub(crate) fn is_sound(&self) -> bool {
+        let finite = |level: &LargeLevel| {
+            [level.price, level.size, level.base, level.notional, level.distance_bps].iter().all(|number| number.is_finite())
         };
-        self.large.clear();
-        self.large.extend(births.iter().map(level));
+        self.large.len() <= 1000 && self.large.iter().all(finite)
     }
 
     fn spread(&mut self, side: &DepthSide, levels: usize, total: f64) {

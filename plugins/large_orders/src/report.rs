@@ -1,150 +1,129 @@
-//! The reading: named fields, the list of large levels and the distribution as JSON.
+//! The reading: sums and counts of each side, and the large levels and their distribution as JSON.
 
-use leadline_plugin::{Field, Output, OutputKind, TickGrid, fields, format};
+use leadline_plugin::{Book, Depth, Json, TickGrid, format::Text};
 
 use crate::algorithm::LargeOrders;
 use crate::detection::{RANGES_BPS, SideOrders};
 
-const OUTPUTS: [fields::Declared; 12] = [
-    ("large_buy_orders", OutputKind::Size, "base", Some(0.0), None, "Size of all large bid levels within 100 bps of mid"),
-    ("large_sell_orders", OutputKind::Size, "base", Some(0.0), None, "Size of all large ask levels within 100 bps of mid"),
-    ("large_order_trend", OutputKind::State, "", None, None, "Which way the large levels lean: bullish, bearish or neutral"),
-    ("large_buy_notional", OutputKind::Notional, "quote", Some(0.0), None, "Notional of all large bid levels"),
-    ("large_sell_notional", OutputKind::Notional, "quote", Some(0.0), None, "Notional of all large ask levels"),
-    ("large_buy_count", OutputKind::Count, "levels", Some(0.0), None, "Number of large bid levels"),
-    ("large_sell_count", OutputKind::Count, "levels", Some(0.0), None, "Number of large ask levels"),
-    ("large_buy_threshold", OutputKind::Notional, "quote", Some(0.0), None, "Notional from which a bid level is large"),
-    ("large_sell_threshold", OutputKind::Notional, "quote", Some(0.0), None, "Notional from which an ask level is large"),
-    (
-        "imbalance",
-        OutputKind::Ratio,
-        "",
-        Some(-1.0),
-        Some(1.0),
-        "Large bids against large asks, weighted by distance and age, smoothed: 1 is bids alone",
-    ),
-    (
-        "low_evidence",
-        OutputKind::State,
-        "",
-        None,
-        None,
-        "No large level, or fewer than two in the first minute and a half: the trend is neutral for lack of evidence",
-    ),
-    ("large_levels", OutputKind::Other, "JSON", None, None, "The large levels of both sides, best first"),
-];
-const DISTRIBUTION: fields::Declared = (
-    "distribution",
-    OutputKind::Other,
-    "JSON",
-    None,
-    None,
-    "Levels by distance from mid and side: count, notional, share of the side, largest; none beyond the farthest level",
-);
-
-/// The outputs, declared.
-#[must_use]
-pub fn outputs() -> Vec<Output> {
-    OUTPUTS.iter().chain([&DISTRIBUTION]).map(fields::output).collect()
+leadline_plugin::outputs! {
+    /// What one book is answered with.
+    pub struct Outputs {
+        /// Size of all large bid levels within 100 bps of mid
+        large_buy_orders: Option<f64>, Size, unit "base", low 0.0;
+        /// Size of all large ask levels within 100 bps of mid
+        large_sell_orders: Option<f64>, Size, unit "base", low 0.0;
+        /// Which way the large levels lean: bullish, bearish or neutral
+        large_order_trend: Option<&'static str>, State;
+        /// Notional of all large bid levels
+        large_buy_notional: Option<f64>, Notional, unit "quote", low 0.0;
+        /// Notional of all large ask levels
+        large_sell_notional: Option<f64>, Notional, unit "quote", low 0.0;
+        /// Number of large bid levels
+        large_buy_count: Option<i64>, Count, unit "levels", low 0.0;
+        /// Number of large ask levels
+        large_sell_count: Option<i64>, Count, unit "levels", low 0.0;
+        /// Notional from which a bid level is large
+        large_buy_threshold: Option<f64>, Notional, unit "quote", low 0.0;
+        /// Notional from which an ask level is large
+        large_sell_threshold: Option<f64>, Notional, unit "quote", low 0.0;
+        /// Large bids against large asks, weighted by distance and age, smoothed: 1 is bids alone
+        imbalance: Option<f64>, Ratio, low -1.0, high 1.0;
+        /// No large level, or fewer than two in the first minute and a half: the trend is neutral for lack of evidence
+        low_evidence: Option<bool>, State;
+        /// The large levels of both sides, best first
+        large_levels: Json, Other, unit "JSON";
+        /// Levels by distance from mid and side: count, notional, share of the side, largest; none beyond the farthest level
+        distribution: Json, Other, unit "JSON";
+    }
 }
 
-/// The fields of a book that can't be judged: all of them, without a value.
-#[must_use]
-pub fn fields_none() -> Vec<Field> {
-    OUTPUTS.iter().chain([&DISTRIBUTION]).map(|row| fields::none(row.0)).collect()
-}
-
-/// The fields of a book that could be judged; those of a side that couldn't, and the tendency then, are without a value.
-#[must_use]
-pub fn fields_of(analysis: &LargeOrders, now_ms: u64, grid: &TickGrid) -> Vec<Field> {
+/// What a book that could be judged is answered with; a side that couldn't, and the tendency then, has nothing.
+pub(crate) fn outputs(analysis: &LargeOrders, book: &Book<'_>) -> Outputs {
     let (buys, sells) = (&analysis.buys, &analysis.sells);
     let both = analysis.both_judged();
     let of = |side: &SideOrders, number: fn(&SideOrders) -> f64| side.judged.then(|| number(side));
-    let count =
-        |name: &str, side: &SideOrders| if side.judged { fields::integer(name, side.large.len() as i64) } else { fields::none(name) };
-    vec![
-        fields::maybe("large_buy_orders", of(buys, SideOrders::base)),
-        fields::maybe("large_sell_orders", of(sells, SideOrders::base)),
-        if both { fields::text("large_order_trend", analysis.tendency.trend.word()) } else { fields::none("large_order_trend") },
-        fields::maybe("large_buy_notional", of(buys, SideOrders::notional)),
-        fields::maybe("large_sell_notional", of(sells, SideOrders::notional)),
-        count("large_buy_count", buys),
-        count("large_sell_count", sells),
-        fields::maybe("large_buy_threshold", of(buys, |side| side.threshold)),
-        fields::maybe("large_sell_threshold", of(sells, |side| side.threshold)),
-        fields::maybe("imbalance", analysis.tendency.imbalance.filter(|_| both)),
-        if both { fields::flag("low_evidence", analysis.low_evidence()) } else { fields::none("low_evidence") },
-        fields::json("large_levels", list(analysis, now_ms, grid)),
-        fields::json("distribution", distribution(analysis)),
-    ]
+    let count = |side: &SideOrders| side.judged.then_some(side.large.len() as i64);
+    Outputs {
+        large_buy_orders: of(buys, SideOrders::base),
+        large_sell_orders: of(sells, SideOrders::base),
+        large_order_trend: both.then(|| analysis.tendency.trend.word()),
+        large_buy_notional: of(buys, SideOrders::notional),
+        large_sell_notional: of(sells, SideOrders::notional),
+        large_buy_count: count(buys),
+        large_sell_count: count(sells),
+        large_buy_threshold: of(buys, |side| side.threshold),
+        large_sell_threshold: of(sells, |side| side.threshold),
+        imbalance: analysis.tendency.imbalance.filter(|_| both),
+        low_evidence: both.then(|| analysis.low_evidence()),
+        large_levels: Json(list(analysis, book.snapshot.time_ms, book.grid)),
+        distribution: Json(distribution(analysis, book.depth)),
+    }
 }
 
 fn list(analysis: &LargeOrders, now_ms: u64, grid: &TickGrid) -> String {
-    let mut text = String::with_capacity(1536);
+    let mut text = Text::with_capacity(1536);
     for (name, side) in [("{\"buy\":[", &analysis.buys), ("],\"sell\":[", &analysis.sells)] {
-        text.push_str(name);
+        text.push(name);
         let levels = if side.judged { side.large.as_slice() } else { &[] };
         for (i, level) in levels.iter().enumerate() {
-            text.push_str(if i == 0 { "{\"price\":" } else { ",{\"price\":" });
-            grid.write(&mut text, level.price);
-            text.push_str(",\"size\":");
-            format::write(&mut text, level.base);
-            text.push_str(",\"notional\":");
-            format::write(&mut text, level.notional);
+            text.push(if i == 0 { "{\"price\":" } else { ",{\"price\":" });
+            text.price(grid, level.price);
+            text.push(",\"size\":");
+            text.number(level.base);
+            text.push(",\"notional\":");
+            text.number(level.notional);
             if level.orders > 0 {
-                text.push_str(",\"orders\":");
-                format::write(&mut text, f64::from(level.orders));
-                text.push_str(",\"average\":");
-                format::write(&mut text, level.notional / f64::from(level.orders));
+                text.push(",\"orders\":");
+                text.number(f64::from(level.orders));
+                text.push(",\"average\":");
+                text.number(level.notional / f64::from(level.orders));
             } else {
-                text.push_str(",\"orders\":null,\"average\":null");
+                text.push(",\"orders\":null,\"average\":null");
             }
-            text.push_str(",\"distance\":");
-            format::write_fixed(&mut text, level.distance_bps, 3);
-            text.push_str(",\"age\":");
-            format::write_fixed(&mut text, now_ms.saturating_sub(level.born_ms) as f64 / 1000.0, 3);
-            text.push_str(",\"kind\":\"");
-            text.push_str(level.kind.word());
-            text.push_str("\"}");
+            text.push(",\"distance\":");
+            text.fixed(level.distance_bps, 3);
+            text.push(",\"age\":");
+            text.fixed(now_ms.saturating_sub(level.born_ms) as f64 / 1000.0, 3);
+            text.push(",\"kind\":\"");
+            text.push(level.kind.word());
+            text.push("\"}");
         }
     }
-    text.push_str("]}");
-    text
+    text.push("]}");
+    text.finish()
 }
 
-fn distribution(analysis: &LargeOrders) -> String {
-    let mut text = String::with_capacity(1024);
-    for (name, side, depth) in
-        [("{\"buy\":[", &analysis.buys, &analysis.depth.bids), ("],\"sell\":[", &analysis.sells, &analysis.depth.asks)]
-    {
-        text.push_str(name);
+fn distribution(analysis: &LargeOrders, depth: &Depth) -> String {
+    let mut text = Text::with_capacity(1024);
+    for (name, side, depth) in [("{\"buy\":[", &analysis.buys, &depth.bids), ("],\"sell\":[", &analysis.sells, &depth.asks)] {
+        text.push(name);
         let ranges = if side.judged { side.ranges.as_slice() } else { &[] };
         let mut from = 0.0;
         let coverage = depth.coverage_bps();
         for (i, (range, &to)) in ranges.iter().zip(&RANGES_BPS).enumerate() {
-            text.push_str(if i == 0 { "{\"from\":" } else { ",{\"from\":" });
-            format::write(&mut text, from);
-            text.push_str(",\"to\":");
-            format::write(&mut text, to);
+            text.push(if i == 0 { "{\"from\":" } else { ",{\"from\":" });
+            text.number(from);
+            text.push(",\"to\":");
+            text.number(to);
             // Beyond the farthest level nothing is known: that is not a count of 0.
-            text.push_str(if to <= coverage { ",\"complete\":true" } else { ",\"complete\":false" });
+            text.push(if to <= coverage { ",\"complete\":true" } else { ",\"complete\":false" });
             if from >= coverage {
-                text.push_str(",\"count\":null,\"notional\":null,\"share\":null,\"largest\":null}");
+                text.push(",\"count\":null,\"notional\":null,\"share\":null,\"largest\":null}");
                 from = to;
                 continue;
             }
-            text.push_str(",\"count\":");
-            format::write(&mut text, range.count as f64);
-            text.push_str(",\"notional\":");
-            format::write(&mut text, range.notional);
-            text.push_str(",\"share\":");
-            format::write_fixed(&mut text, range.share, 6);
-            text.push_str(",\"largest\":");
-            format::write(&mut text, range.largest);
-            text.push('}');
+            text.push(",\"count\":");
+            text.number(range.count as f64);
+            text.push(",\"notional\":");
+            text.number(range.notional);
+            text.push(",\"share\":");
+            text.fixed(range.share, 6);
+            text.push(",\"largest\":");
+            text.number(range.largest);
+            text.push("}");
             from = to;
         }
     }
-    text.push_str("]}");
-    text
+    text.push("]}");
+    text.finish()
 }

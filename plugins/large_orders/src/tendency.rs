@@ -11,7 +11,7 @@ use leadline_plugin::serde::{Deserialize, Serialize};
 
 /// The word for the imbalance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", rename_all = "lowercase")]
+#[serde(crate = "leadline_plugin::serde")]
 pub enum Trend {
     /// Large bids outweigh large asks.
     Bullish,
@@ -65,7 +65,7 @@ pub struct Weight {
 
 /// The tendency from book to book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct Tendency {
     /// Smoothed imbalance, −1 to 1; none before the first book.
     pub imbalance: Option<f64>,

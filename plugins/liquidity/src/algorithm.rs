@@ -74,6 +74,8 @@ pub struct Report {
     pub volume: f64,
     /// Whether the cost of the last 60 s says that a side can't fill it.
     pub exhausted: bool,
+    /// The index that lasts, and below which it is a warning.
+    pub lasting: [f64; 2],
     /// None with fewer than ten minutes.
     pub trend: Option<Trend>,
     /// Minutes that the baseline reaches back over.
@@ -134,8 +136,8 @@ impl Liquidity {
                     watch.is_over()
                 }
                 // The bands were fixed after this book came.
-                (Phase::Watching(watch), Tick::Sample { .. }) => watch.skip(1),
-                (Phase::Watching(watch), Tick::Missing { seconds, .. }) => watch.skip(seconds),
+                (Phase::Watching(watch), Tick::Sample { .. }) => watch.skip(1, settings),
+                (Phase::Watching(watch), Tick::Missing { seconds, .. }) => watch.skip(seconds, settings),
             };
             if over {
                 *phase = Phase::gauging(settings);
@@ -177,7 +179,7 @@ impl Liquidity {
 
     /// The reading of the last second; none while something is missing.
     #[must_use]
-    pub fn report(&self) -> Option<Report> {
+    pub fn report(&self, settings: &Settings) -> Option<Report> {
         let Phase::Watching(watch) = &self.phase else { return None };
         if watch.history.count(0) < PROVISIONAL || watch.index.is_nan() {
             return None;
@@ -196,6 +198,7 @@ impl Liquidity {
             reach: [[watch.bands.bids[1], watch.bands.asks[1]], [watch.bands.bids[2], watch.bands.asks[2]]],
             volume: watch.volume,
             exhausted: value[COST] >= EXHAUSTED_BPS,
+            lasting: [watch.lasting.index(), watch.lines(settings)[0]],
             trend: watch.course.trend,
             age_minutes: watch.history.age_minutes(source),
             source,
@@ -208,7 +211,10 @@ impl Liquidity {
         match &self.phase {
             Phase::Gauging { gauge, .. } => gauge.missing() <= settings.bands_samples as usize,
             Phase::Watching(watch) => {
-                watch.history.fits() && watch.course.fits() && watch.recent.iter().all(|recent| recent.window().capacity() == 60)
+                watch.history.fits()
+                    && watch.course.fits()
+                    && watch.lasting.fits()
+                    && watch.recent.iter().all(|recent| recent.window().capacity() == 60)
             }
         }
     }

@@ -8,7 +8,8 @@
 //! - [`round_trip`]: the cost of buying and selling again.
 //! - [`baseline`]: what is usual: the median of a day, later of the hour of day.
 //! - [`index`]: the index from components and baseline, and its trend.
-//! - [`alarm`]: from the index to normal, warning or alert.
+//! - [`lasting`]: what of the index lasts, and how low that goes by itself.
+//! - [`alarm`]: from these to normal, warning or alert.
 //!
 //! This file is the contract.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -17,6 +18,7 @@ pub mod alarm;
 pub mod algorithm;
 pub mod baseline;
 pub mod index;
+pub mod lasting;
 pub mod parameters;
 pub mod round_trip;
 mod watch;
@@ -37,6 +39,10 @@ leadline_plugin::outputs! {
         liquidity_alert: &'static str, State;
         /// Spread, weaker side's depth in the 2nd and 3rd band, cost of a round trip: value, usual value, weight, or why one is left out
         components: Json, Other, unit "JSON";
+        /// Its mean over the last minutes
+        lasting: f64, Score, low 0.0, high 200.0;
+        /// A lasting index below this is a warning: 75, or less where the pair goes that low by itself
+        warning_line: f64, Score, low 0.0, high 200.0;
         /// Change of the index over an hour (Theil-Sen)
         trend: Option<f64>, Ratio, unit "%/h", low -100.0;
         /// Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)
@@ -61,8 +67,8 @@ pub struct LiquidityAnalysis {
 }
 
 impl LiquidityAnalysis {
-    fn outputs(&mut self) -> Option<Outputs> {
-        let report = self.liquidity.report()?;
+    fn outputs(&mut self, settings: &Settings) -> Option<Outputs> {
+        let report = self.liquidity.report(settings)?;
         let ticks = self.liquidity.ticks;
         let components = match &self.components {
             Some((made, text)) if *made == ticks => text.clone(),
@@ -72,6 +78,8 @@ impl LiquidityAnalysis {
             liquidity_index: report.index,
             liquidity_alert: report.state.word(),
             components: Json(components),
+            lasting: report.lasting[0],
+            warning_line: report.lasting[1],
             trend: report.trend.map(|trend| trend.percent_an_hour),
             trend_p: report.trend.map(|trend| trend.p),
             baseline: if report.source == Source::Day { "day" } else { "hour_of_day" },
@@ -83,6 +91,7 @@ impl LiquidityAnalysis {
 impl Analysis for LiquidityAnalysis {
     const SUMMARY: &'static str = "Spread, depth and cost of a round trip against the last 24 hours, as one index and its trend";
     const LANE: Lane = Lane::Buffered;
+    const STATE_FORMAT: u32 = 2;
     type Parameters = Settings;
     type Outputs = Outputs;
     type State = Liquidity;
@@ -100,7 +109,7 @@ impl Analysis for LiquidityAnalysis {
     fn analyze(&mut self, book: &Book<'_>, settings: &Settings) -> Answer<Outputs> {
         let notices = self.liquidity.push(book.depth, book.snapshot, self.kind, book.restarted, settings);
         let minutes = |minutes: usize| minutes as u64 * 60_000;
-        let answer = match (self.liquidity.evidence(), self.outputs()) {
+        let answer = match (self.liquidity.evidence(), self.outputs(settings)) {
             (Evidence::Complete, Some(outputs)) => Answer::ok(outputs),
             (Evidence::Provisional(missing), Some(outputs)) => {
                 let detail = format!("the baseline wants {missing} of {COMPLETE} minutes more");

@@ -19,22 +19,22 @@ leadline_plugin::parameters! {
         weight_depth_3: f64 = 0.25, unit "1", range 0.0 to 1.0;
         /// Weight of the round trip's cost.
         weight_cost: f64 = 0.30, unit "1", range 0.0 to 1.0;
-        /// An index below is a warning when it lasts.
+        /// Minutes that the lasting index is a mean over: what is older weighs 1/e and less.
+        lasting_minutes: f64 = 10.0, unit "min", range 1.0 to 120.0;
+        /// A lasting index below is a warning, where the pair doesn't go as low by itself.
         warning_below: f64 = 75.0, unit "index", range 0.0 to 200.0;
-        /// An index below is an alert when it lasts.
+        /// A lasting index below is an alert, where the pair doesn't go as low by itself.
         alert_below: f64 = 50.0, unit "index", range 0.0 to 200.0;
+        /// Deviations below the median of each hour's lowest lasting index from which the pair doesn't go as low by itself.
+        unusual: f64 = 3.5, unit "deviations", range 0.0 to 100.0;
         /// An index below is an alert at once.
-        alert_at_once_below: f64 = 30.0, unit "index", range 0.0 to 200.0;
-        /// An index above ends a warning when it lasts.
+        alert_at_once_below: f64 = 10.0, unit "index", range 0.0 to 200.0;
+        /// A lasting index above ends a warning when it stays there.
         warning_back_above: f64 = 85.0, unit "index", range 0.0 to 200.0;
-        /// An index above ends an alert when it lasts.
+        /// A lasting index above ends an alert when it stays there.
         alert_back_above: f64 = 60.0, unit "index", range 0.0 to 200.0;
-        /// How long it must last.
+        /// How long it must stay.
         hold_seconds: u32 = 180, unit "s", range 0.0 to 3600.0;
-        /// A fall of the trend over an hour that is a warning when it is no accident.
-        drop_percent: f64 = 25.0, unit "%", range 1.0 to 99.0;
-        /// Probability below which it is no accident.
-        drop_p: f64 = 0.01, unit "1", range 0.0 to 0.5;
     }
 }
 

@@ -3,10 +3,11 @@
 //! The first volume comes from each sample's own spread and coverage, since there are no bands yet. It is renewed when the history is complete,
 //! and daily: for an hour both costs are measured, then the old series is multiplied by the median of their ratios, as index providers link a changed basket.
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, Second};
 use crate::algorithm::{COMPLETE, PROVISIONAL};
 use crate::baseline::{COMPONENTS, COST, Components, HALF, History, Source, WINDOW_MINUTES, medians};
 use crate::index::{Course, index};
+use crate::lasting::Lasting;
 use crate::parameters::Settings;
 use crate::round_trip::{self, EXHAUSTED_BPS};
 use leadline_plugin::windows::bands::{self, BandDepth};
@@ -77,6 +78,7 @@ pub(crate) struct Watch {
     empty: [u32; 2],
     pub(crate) index: f64,
     pub(crate) course: Course,
+    pub(crate) lasting: Lasting,
     pub(crate) alarm: Alarm,
 }
 
@@ -100,6 +102,7 @@ impl Watch {
             empty: [0; 2],
             index: f64::NAN,
             course: Course::default(),
+            lasting: Lasting::default(),
             alarm: Alarm::default(),
         };
         watch.weigh(settings);
@@ -145,17 +148,24 @@ impl Watch {
         if self.samples.len() < 60 {
             self.samples.push(value);
         }
-        self.rate(settings)
+        self.rate(second, settings)
     }
 
     /// The index of the last 60 s, and the state.
-    fn rate(&mut self, settings: &Settings) -> Option<Notice> {
+    fn rate(&mut self, second: u64, settings: &Settings) -> Option<Notice> {
         let enough = self.history.count(0) >= PROVISIONAL && self.least_recent() >= HALF;
         self.index = if enough { index(&self.recent_medians(), &self.baseline, &self.weights) } else { f64::NAN };
         if self.index.is_nan() {
             return None;
         }
-        self.alarm.push(self.index, self.course.falls(settings.drop_percent, settings.drop_p), settings)
+        self.lasting.push(second, self.index, settings);
+        let second = Second { index: self.index, lasting: self.lasting.index(), lines: self.lines(settings) };
+        self.alarm.push(&second, settings)
+    }
+
+    /// Lasting indices below these are a warning, an alert.
+    pub(crate) fn lines(&self, settings: &Settings) -> [f64; 2] {
+        [self.lasting.line(settings.warning_below, settings.unusual), self.lasting.line(settings.alert_below, 1.5 * settings.unusual)]
     }
 
     /// The clock's minute is over; `next` is the one that the newest sample is in.
@@ -183,7 +193,8 @@ impl Watch {
     }
 
     /// Missing seconds. True: too little is left to go on.
-    pub(crate) fn skip(&mut self, seconds: u64) -> bool {
+    pub(crate) fn skip(&mut self, seconds: u64, settings: &Settings) -> bool {
+        self.lasting.skip(seconds, settings);
         for recent in &mut self.recent {
             recent.skip(seconds);
         }

@@ -4,7 +4,7 @@
 //! H the larger of 25 bps and 4 spreads, T 30 s, E½ 4: what stands out, is near, and has stood for a while.
 
 use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{Continuity, Depth, DepthSide, Instrument, Outcome, Snapshot, math, parameters};
+use leadline_plugin::{Book, DepthSide, Outcome, fields, math, parameters};
 
 use crate::density::{Candidate, Density};
 use crate::places::{Incumbency, assign};
@@ -60,7 +60,7 @@ pub enum Direction {
 
 /// A level that held a place, or stood out enough for one, and is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct Ended {
     /// Its last price, quote units.
     pub price: f64,
@@ -74,8 +74,9 @@ pub struct Ended {
     pub state: State,
 }
 
-/// What is known about one side.
-#[derive(Debug, Clone, Default)]
+/// What is known about one side; saved is what the next reading depends on beside the next book.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct SideLevels {
     /// Candidates of the newest book.
     pub tracker: Tracker,
@@ -84,77 +85,48 @@ pub struct SideLevels {
     /// Those that went while price stood before them, with their price, notional, age and when: consumed if price goes on through them.
     undecided: Vec<Ended>,
     /// Whether the newest book had levels enough on this side.
+    #[serde(skip)]
     pub judged: bool,
+    #[serde(skip)]
     density: Density,
+    #[serde(skip)]
     found: Vec<Candidate>,
 }
 
-/// The analysis of one instrument.
-#[derive(Debug, Clone)]
+/// The analysis of one instrument, and what is saved of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct SupportResistance {
-    /// The newest book that could be judged.
-    pub depth: Depth,
     /// Bids.
     pub support: SideLevels,
     /// Asks.
     pub resistance: SideLevels,
-    parameters: Parameters,
     last_ms: Option<u64>,
-}
-
-/// What [`SupportResistance::save`] keeps: all that the next reading depends on beside the next book.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
-pub struct Saved {
-    last_ms: Option<u64>,
-    support: SavedSide,
-    resistance: SavedSide,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
-struct SavedSide {
-    tracked: Vec<Tracked>,
-    ended: Vec<Ended>,
-    undecided: Vec<Ended>,
+    /// Reused by every reading.
+    #[serde(skip)]
+    pub(crate) order: Vec<usize>,
 }
 
 impl SupportResistance {
-    /// Nothing seen yet.
-    #[must_use]
-    pub fn new(instrument: &Instrument, parameters: Parameters) -> Self {
-        Self { depth: Depth::new(instrument), support: SideLevels::default(), resistance: SideLevels::default(), parameters, last_ms: None }
-    }
-
-    /// The parameters it was made with.
-    #[must_use]
-    pub fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
     /// Judges one book; then [`SideLevels::place`] has the answer of each side that is `judged`.
     ///
     /// # Errors
-    /// The outcome of a book that can't be judged; nothing has changed then. A book too thin on both sides is one.
-    pub fn update(&mut self, book: &Snapshot) -> Result<(), Outcome> {
-        self.depth.read(book, self.parameters.accept_unverified)?;
-        let levels = [&self.depth.bids, &self.depth.asks].map(|side| side.within(self.parameters.window_bps));
+    /// The outcome of a book too thin on both sides; nothing has changed then.
+    pub fn update(&mut self, book: &Book<'_>, parameters: &Parameters) -> Result<(), Outcome> {
+        let Book { depth, snapshot, restarted, .. } = *book;
+        let levels = [&depth.bids, &depth.asks].map(|side| side.within(parameters.window_bps));
         if levels.iter().all(|&levels| levels < FEWEST_LEVELS) {
-            let detail = format!(
-                "{} bids and {} asks within {} bps of mid, {FEWEST_LEVELS} needed",
-                levels[0], levels[1], self.parameters.window_bps
-            );
-            return Err(leadline_plugin::fields::unknown("too_thin", detail));
+            let detail =
+                format!("{} bids and {} asks within {} bps of mid, {FEWEST_LEVELS} needed", levels[0], levels[1], parameters.window_bps);
+            return Err(fields::unknown("too_thin", detail));
         }
-        let now_ms = book.time_ms;
-        let broken = self
-            .last_ms
-            .is_some_and(|last_ms| now_ms < last_ms || (book.continuity == Continuity::Restarted && now_ms - last_ms > LONGEST_BREAK_MS));
+        let now_ms = snapshot.time_ms;
+        let broken = self.last_ms.is_some_and(|last_ms| now_ms < last_ms || (restarted && now_ms - last_ms > LONGEST_BREAK_MS));
         self.last_ms = Some(now_ms);
-        let settings = Settings { parameters: &self.parameters, mid: self.depth.mid, spread_bps: self.depth.spread_bps, now_ms };
-        for (side, direction, depth, columns, levels) in [
-            (&mut self.support, Direction::Support, &self.depth.bids, &book.bids, levels[0]),
-            (&mut self.resistance, Direction::Resistance, &self.depth.asks, &book.asks, levels[1]),
+        let settings = Settings { parameters, mid: depth.mid, spread_bps: depth.spread_bps, now_ms };
+        for (side, direction, distances, columns, levels) in [
+            (&mut self.support, Direction::Support, &depth.bids, &snapshot.bids, levels[0]),
+            (&mut self.resistance, Direction::Resistance, &depth.asks, &snapshot.asks, levels[1]),
         ] {
             if broken {
                 side.tracker.forget(now_ms);
@@ -163,50 +135,23 @@ impl SupportResistance {
             }
             side.judged = levels >= FEWEST_LEVELS;
             if side.judged {
-                let least = self.parameters.least_excess;
-                let bandwidth = side.density.find(depth, columns, levels, self.depth.mid, least, &mut side.found);
-                side.update(direction, depth, columns.prices[0], bandwidth, &settings);
+                let bandwidth = side.density.find(distances, columns, levels, depth.mid, parameters.least_excess, &mut side.found);
+                side.update(direction, distances, columns.prices[0], bandwidth, &settings);
             }
         }
         Ok(())
     }
 
-    /// The state for [`SupportResistance::restore`].
+    /// Whether a restored state is one that this code could have written.
     #[must_use]
-    pub fn save(&self) -> Saved {
-        let side = |side: &SideLevels| SavedSide {
-            tracked: side.tracker.tracked.clone(),
-            ended: side.ended.clone(),
-            undecided: side.undecided.clone(),
-        };
-        Saved { last_ms: self.last_ms, support: side(&self.support), resistance: side(&self.resistance) }
-    }
-
-    /// Goes on from a saved state.
-    ///
-    /// # Errors
-    /// A sentence, when the state is not one that this code could have written.
-    pub fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        for (side, SavedSide { tracked, ended, undecided }) in
-            [(&mut self.support, saved.support), (&mut self.resistance, saved.resistance)]
-        {
-            let places = |place| tracked.iter().filter(|level: &&Tracked| level.place == Some(place)).count() <= 1;
+    pub fn is_sound(&self) -> bool {
+        [&self.support, &self.resistance].into_iter().all(|side| {
+            let SideLevels { tracker: Tracker { tracked, .. }, ended, undecided, .. } = side;
+            let places = |place| tracked.iter().filter(|level| level.place == Some(place)).count() <= 1;
             let few = tracked.len() <= 1000 && ended.len() <= ENDED_SHOWN && undecided.len() <= ENDED_SHOWN;
-            let sound = tracked.iter().all(Tracked::is_sound) && places(0) && places(1) && few;
-            if !sound
-                || ended
-                    .iter()
-                    .chain(&undecided)
-                    .any(|ended| !(ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite()))
-            {
-                return Err("the saved levels contradict themselves".to_owned());
-            }
-            side.tracker.tracked = tracked;
-            side.ended = ended;
-            side.undecided = undecided;
-        }
-        self.last_ms = saved.last_ms;
-        Ok(())
+            let finite = |ended: &Ended| ended.price.is_finite() && ended.notional.is_finite() && ended.age_s.is_finite();
+            few && places(0) && places(1) && tracked.iter().all(Tracked::is_sound) && ended.iter().chain(undecided).all(finite)
+        })
     }
 }
 

@@ -103,23 +103,9 @@ impl Density {
             column.clear();
             column.resize(reach.next_multiple_of(8), 0.0);
         }
-        // The sums between points j and j + 1 stand at j + 7: four for the convolution's reach to the left, three for the padding of the grid.
-        for (&d, &v) in distance.iter().zip(notional) {
-            let at = d * per_bps;
-            let j = at as usize;
-            let v = v * (1.0 / POINTS as f64);
-            if let (Some(mass), Some(offset)) = (masses.get_mut(j + POINTS + PAD), offsets.get_mut(j + POINTS + PAD)) {
-                *mass += v;
-                *offset += v * (at - j as f64);
-            }
-        }
+        scatter(distance, notional, per_bps, masses, offsets);
         grid.resize(length, 0.0);
-        for (((point, m), r), _) in grid.iter_mut().zip(masses.windows(8)).zip(offsets.windows(8)).zip(0..length) {
-            let weighted = (m[1] + m[7]) + 2.0 * (m[2] + m[6]) + 3.0 * (m[3] + m[5]) + 4.0 * m[4];
-            let shifted = ((r[0] + r[1]) + (r[2] + r[3])) - ((r[4] + r[5]) + (r[6] + r[7]));
-            // Never below 0 but for rounding, and the medians order numbers by their bits.
-            *point = math::larger(0.0, weighted + shifted);
-        }
+        convolve(masses, offsets, grid);
     }
 
     /// Local maxima whose excess over the background is large enough; of two within 2 bandwidths the larger stays.
@@ -135,20 +121,13 @@ impl Density {
         let least = floor * (1.0 + least_excess);
         let around = |at: usize| &density[at.saturating_sub(REACH)..(at + REACH + 1).min(density.len())];
         peaks.clear();
-        for first in (0..density.len()).step_by(8) {
-            let chunk = &density[first..(first + 8).min(density.len())];
-            // Most chunks have no point that high: one branch for eight points.
-            if !kernels::any_at_least(chunk, least) {
-                continue;
+        // Few points are that high.
+        kernels::each_at_least(density, least, |at, value| {
+            let (before, after) = (grid[PAD + at - 1], grid[PAD + at + 1]);
+            if value >= before && value > after && median_at_most(around(at), value / (1.0 + least_excess), window) {
+                peaks.push((at, value, 0.0));
             }
-            for (i, &value) in chunk.iter().enumerate() {
-                let at = first + i;
-                let (before, after) = (grid[PAD + at - 1], grid[PAD + at + 1]);
-                if value >= least && value >= before && value > after && median_at_most(around(at), value / (1.0 + least_excess), window) {
-                    peaks.push((at, value, 0.0));
-                }
-            }
-        }
+        });
         peaks.sort_unstable_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
         let mut kept = 0;
         for i in 0..peaks.len() {
@@ -165,6 +144,46 @@ impl Density {
             let background = if at_floor { floor } else { select_median(around, window).max(floor) };
             *excess = *value / background - 1.0;
         }
+    }
+}
+
+/// Adds each level's quarter of notional v, and v·r, to the sums between the points j and j + 1, which stand at j + 7: four for the convolution's reach
+/// to the left, three for the padding of the grid. A function of its own: in one with all the rest, what this loop needs wouldn't stay in registers.
+#[inline(never)]
+fn scatter(distance: &[f64], notional: &[f64], per_bps: f64, masses: &mut [f64], offsets: &mut [f64]) {
+    let n = masses.len().min(offsets.len());
+    let (masses, offsets) = (&mut masses[..n], &mut offsets[..n]);
+    let mut add = |(&d, &v): (&f64, &f64)| {
+        let at = d * per_bps;
+        let below = at.floor();
+        let j = whole(below) + POINTS + PAD;
+        let v = v * (1.0 / POINTS as f64);
+        if j < n {
+            masses[j] += v;
+            offsets[j] += v * (at - below);
+        }
+    };
+    let ((distances, distance_rest), (notionals, notional_rest)) = (distance.as_chunks::<8>(), notional.as_chunks::<8>());
+    for (distances, notionals) in distances.iter().zip(notionals) {
+        distances.iter().zip(notionals).for_each(&mut add);
+    }
+    distance_rest.iter().zip(notional_rest).for_each(add);
+}
+
+/// A whole number from 0 up to 2^32 as an index: added to 2^52 it stands in the lowest bits, which costs an addition. The conversion of a number that may
+/// be anything costs branches in WebAssembly.
+fn whole(number: f64) -> usize {
+    (number + 4_503_599_627_370_496.0).to_bits() as u32 as usize
+}
+
+/// The density at each point of `grid` from the sums around it.
+#[inline(never)]
+fn convolve(masses: &[f64], offsets: &[f64], grid: &mut [f64]) {
+    for ((point, m), r) in grid.iter_mut().zip(masses.windows(8)).zip(offsets.windows(8)) {
+        let weighted = (m[1] + m[7]) + 2.0 * (m[2] + m[6]) + 3.0 * (m[3] + m[5]) + 4.0 * m[4];
+        let shifted = ((r[0] + r[1]) + (r[2] + r[3])) - ((r[4] + r[5]) + (r[6] + r[7]));
+        // Never below 0 but for rounding, and the medians order numbers by their bits.
+        *point = math::larger(0.0, weighted + shifted);
     }
 }
 

@@ -8,7 +8,7 @@
 //! - [`places`]: level 1 and level 2 of a side, with incumbency.
 //! - [`report`]: the outputs, declared and written.
 //!
-//! This file is the contract: it describes, opens, analyses, saves and restores.
+//! This file is the contract.
 
 pub mod algorithm;
 pub mod density;
@@ -16,92 +16,54 @@ pub mod places;
 pub mod report;
 pub mod tracking;
 
-use leadline_plugin::serde::{Deserialize, Serialize};
-use leadline_plugin::{
-    Descriptor, Instrument, Lane, Outcome, Parameters as _, Plugin, Reading, Snapshot, TickGrid, depth, fields, serde_json,
-};
+use leadline_plugin::{Analysis, Analyzed, Answer, Book, Instrument, Lane, Outcome};
 
-use algorithm::{FEWEST_LEVELS, Parameters, Saved, SupportResistance};
+use algorithm::{FEWEST_LEVELS, Parameters, SupportResistance};
+use report::Outputs;
 
-/// The plugin: the analysis, and what its readings are written with.
-#[derive(Debug)]
-pub struct SupportResistancePlugin {
-    instrument: String,
-    analysis: SupportResistance,
-    grid: TickGrid,
-    /// Reused by every reading.
-    order: Vec<usize>,
-}
+/// The plugin.
+pub type SupportResistancePlugin = Analyzed<SupportResistance>;
 
-/// Form of the saved state; another form is refused.
-const STATE_FORM: u32 = 2;
+impl Analysis for SupportResistance {
+    const SUMMARY: &'static str = "Prices where resting orders pile up, two a side, with strength, age and state";
+    const LANE: Lane = Lane::Memory;
+    const STATE_FORMAT: u32 = 3;
+    type Parameters = Parameters;
+    type Outputs = Outputs;
+    type State = Self;
 
-#[derive(Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
-struct State {
-    form: u32,
-    instrument: String,
-    saved: Saved,
-}
-
-impl Plugin for SupportResistancePlugin {
-    fn describe() -> Descriptor {
-        Descriptor {
-            name: "support_resistance".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Prices where resting orders pile up, two a side, with strength, age and state".to_owned(),
-            lane: Lane::Memory,
-            outputs: report::outputs(),
-            parameters: Parameters::schema(),
-        }
+    fn open(_: &Instrument, _: &Parameters) -> Result<Self, String> {
+        Ok(Self::default())
     }
 
-    fn open(instrument: Instrument, parameters: &str) -> Result<Self, String> {
-        depth::check_instrument(&instrument)?;
-        let analysis = SupportResistance::new(&instrument, Parameters::parse(parameters)?);
-        Ok(Self { analysis, grid: TickGrid::new(instrument.tick_size), order: Vec::new(), instrument: instrument.id })
-    }
-
-    fn analyze(&mut self, book: &Snapshot) -> Result<Reading, String> {
-        if let Err(outcome) = self.analysis.update(book) {
-            let none = report::outputs_none();
-            return Ok(Reading { outcome, fields: none, notices: Vec::new() });
+    fn analyze(&mut self, book: &Book<'_>, parameters: &Parameters) -> Answer<Outputs> {
+        if let Err(Outcome::Unknown(reason)) = self.update(book, parameters) {
+            return Answer::unknown(&reason.code, reason.detail);
         }
-        let outcome = match (self.analysis.support.judged, self.analysis.resistance.judged) {
-            (true, true) => Outcome::Ok,
+        let outputs = report::outputs(self, book, parameters);
+        let answer = match (self.support.judged, self.resistance.judged) {
+            (true, true) => Answer::ok(outputs),
             (support, _) => {
                 let side = if support { "ask" } else { "bid" };
-                fields::provisional(
-                    "too_thin",
-                    format!("fewer than {FEWEST_LEVELS} levels on the {side} side: nothing is said about it"),
-                    None,
-                )
+                let detail = format!("fewer than {FEWEST_LEVELS} levels on the {side} side: nothing is said about it");
+                Answer::provisional("too_thin", detail, None, outputs)
             }
         };
-        Ok(Reading {
-            outcome,
-            fields: report::fields_of(&self.analysis, book.time_ms, &self.grid, &mut self.order),
-            notices: report::notices(&self.analysis, book.time_ms, &self.grid),
-        })
+        answer.with_notices(report::notices(self, book, parameters))
     }
 
-    fn save(&self) -> Result<Vec<u8>, String> {
-        let state = State { form: STATE_FORM, instrument: self.instrument.clone(), saved: self.analysis.save() };
-        serde_json::to_vec(&state).map_err(|error| format!("the state can't be written: {error}"))
+    fn save(&self) -> Option<&Self> {
+        Some(self)
     }
 
     // Levels are kept by price and their scores made anew from every book, so states pass between any two sets of parameters.
-    fn restore(&mut self, from_version: &str, _from_parameters: &str, state: &[u8]) -> Result<(), String> {
-        let state: State =
-            serde_json::from_slice(state).map_err(|error| format!("the state saved by version {from_version} can't be read: {error}"))?;
-        if state.form != STATE_FORM {
-            return Err(format!("the state saved by version {from_version} has form {}, this version reads {STATE_FORM}", state.form));
+    fn restore(&mut self, state: Self, _: &Parameters, _: &Parameters) -> Result<(), String> {
+        if !state.is_sound() {
+            return Err("the saved levels contradict themselves".to_owned());
         }
-        if state.instrument != self.instrument {
-            return Err(format!("the state is of {}, not of {}", state.instrument, self.instrument));
-        }
-        self.analysis.restore(state.saved)
+        *self = state;
+        Ok(())
     }
 }
 
-leadline_plugin::export!(SupportResistancePlugin);
+leadline_plugin::plugin!(SupportResistance);

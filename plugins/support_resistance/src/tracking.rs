@@ -9,7 +9,7 @@ use crate::places::PLACES;
 
 /// A candidate with its history.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", deny_unknown_fields)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct Tracked {
     /// Notional-weighted price in the newest book, quote units.
     pub price: f64,
@@ -37,7 +37,7 @@ pub struct Tracked {
 
 /// What a level is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(crate = "leadline_plugin::serde", rename_all = "lowercase")]
+#[serde(crate = "leadline_plugin::serde")]
 pub enum State {
     /// Younger than it takes to count as held.
     Forming,
@@ -130,11 +130,13 @@ impl Tracked {
 }
 
 /// The candidates of one side, from book to book.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(crate = "leadline_plugin::serde")]
 pub struct Tracker {
     /// Those of the newest book, in the order given.
     pub tracked: Vec<Tracked>,
     /// Those of the book before that the newest one hasn't.
+    #[serde(skip)]
     pub gone: Vec<Tracked>,
 }
 

@@ -3,7 +3,7 @@
 
 use leadline_plugin::harness::{self, Harness, field, number, text};
 use leadline_plugin::synthetic::{Market, Settings, instrument};
-use leadline_plugin::{Continuity, Depth, Kind, Outcome, Plugin, Reading, Snapshot, Value, serde_json};
+use leadline_plugin::{Continuity, Depth, Instrument, Kind, Outcome, Plugin, Reading, Snapshot, Value, serde_json};
 use proptest::prelude::*;
 use support_resistance::SupportResistancePlugin as P;
 
@@ -211,19 +211,25 @@ fn restore_refuses_what_it_cannot_have_saved() {
     let mut saved = Harness::<P>::open(&here, "").unwrap();
     saved.run(&market(200)).unwrap();
     let state = saved.plugin().save().unwrap();
-    let text = String::from_utf8(state.clone()).unwrap();
     let restored = |state: &[u8]| P::open(here.clone(), "").unwrap().restore("0.1.0", "", state);
     assert_eq!(restored(&state), Ok(()));
-    for broken in [
-        String::new(),
-        "{}".to_owned(),
-        text[..text.len() / 2].to_owned(),
-        text.replace("\"form\":2", "\"form\":1"),
-        text.replace("SYN", "ABC"),
-        text.replace("\"place\":1", "\"place\":0"),
-    ] {
-        assert!(restored(broken.as_bytes()).is_err(), "{broken:.60}");
-    }
+    assert!(restored(b"").is_err() && restored(b"{}").is_err() && restored(&state[..state.len() / 2]).is_err());
+    let elsewhere = Instrument { id: "ABC-USDT".to_owned(), ..here.clone() };
+    let other = Harness::<P>::open(&elsewhere, "").unwrap().plugin().save().unwrap();
+    assert!(restored(&other).unwrap_err().contains("ABC-USDT"));
+    // Two levels in one place.
+    saved.plugin().analysis().support.tracker.tracked.iter_mut().take(2).for_each(|level| level.place = Some(0));
+    assert!(restored(&saved.plugin().save().unwrap()).unwrap_err().contains("contradict"));
+}
+
+/// Levels are kept by price: other parameters take them over.
+#[test]
+fn a_state_passes_between_sets_of_parameters() {
+    let here = instrument(0.1);
+    let mut saved = Harness::<P>::open(&here, "").unwrap();
+    saved.run(&market(200)).unwrap();
+    let state = saved.plugin().save().unwrap();
+    assert_eq!(P::open(here, r#"{"place_excess":5}"#).unwrap().restore("0.1.0", "{}", &state), Ok(()));
 }
 
 #[test]

@@ -5,37 +5,58 @@
 /// `steps[i]` says whether the step from value i−1 to value i is one; a NaN value has no step to or from it.
 #[must_use]
 pub fn autocorrelation(values: &[f64], steps: &[bool]) -> f64 {
+    // What isn't there adds 0, which changes no bit; so there is no branch, and eight values are one turn of a loop.
     let (mut sum, mut count) = (0.0, 0.0);
-    for &value in values {
-        if !value.is_nan() {
-            sum += value;
-            count += 1.0;
-        }
-    }
+    let mut add = |&value: &f64| {
+        let there = !value.is_nan();
+        sum += if there { value } else { 0.0 };
+        count += if there { 1.0 } else { 0.0 };
+    };
+    let (eights, rest) = values.as_chunks::<8>();
+    eights.iter().for_each(|eight| eight.iter().for_each(&mut add));
+    rest.iter().for_each(add);
     let mean = sum / count;
+
     let (mut variance, mut covariance) = (0.0, 0.0);
     let mut before = f64::NAN;
-    for (&value, &step) in values.iter().zip(steps) {
+    let mut add = |(&value, &step): (&f64, &bool)| {
         let deviation = value - mean;
-        if !deviation.is_nan() {
-            variance += deviation * deviation;
-            if step && !before.is_nan() {
-                covariance += deviation * before;
-            }
-        }
+        let (square, product) = (deviation * deviation, deviation * before);
+        variance += if square.is_nan() { 0.0 } else { square };
+        covariance += if step && !product.is_nan() { product } else { 0.0 };
         before = deviation;
-    }
+    };
+    let (step_eights, _) = steps.as_chunks::<8>();
+    eights.iter().zip(step_eights).for_each(|(values, steps)| values.iter().zip(steps).for_each(&mut add));
+    let whole = 8 * eights.len().min(step_eights.len());
+    values[whole..].iter().zip(&steps[whole..]).for_each(add);
     covariance / variance
 }
 
 /// Innovations e = (x − center) − φ·(x before − center) of every step, appended to `out`.
 pub fn innovations(values: &[f64], steps: &[bool], center: f64, phi: f64, out: &mut Vec<f64>) {
-    for (pair, &step) in values.windows(2).zip(steps.iter().skip(1)) {
-        let innovation = (pair[1] - center) - phi * (pair[0] - center);
-        if step && !innovation.is_nan() {
-            out.push(innovation);
+    let Some((_, next)) = values.split_first() else { return };
+    let (befores, steps) = (&values[..next.len()], steps.get(1..).unwrap_or_default());
+    let begin = out.len();
+    out.resize(begin + next.len().min(steps.len()), 0.0);
+    let room = &mut out[begin..];
+    let mut kept = 0;
+    // Written each time, and left there where it counts: no branch, and eight are one turn of a loop.
+    let mut put = |((&before, &after), &step): ((&f64, &f64), &bool)| {
+        let innovation = (after - center) - phi * (before - center);
+        if let Some(place) = room.get_mut(kept) {
+            *place = innovation;
         }
+        kept += usize::from(step & !innovation.is_nan());
+    };
+    let ((before_eights, _), (after_eights, _), (step_eights, _)) =
+        (befores.as_chunks::<8>(), next.as_chunks::<8>(), steps.as_chunks::<8>());
+    for ((before, after), step) in before_eights.iter().zip(after_eights).zip(step_eights) {
+        before.iter().zip(after).zip(step).for_each(&mut put);
     }
+    let whole = 8 * before_eights.len().min(step_eights.len());
+    befores[whole..].iter().zip(&next[whole..]).zip(&steps[whole..]).for_each(put);
+    out.truncate(begin + kept);
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Medians, quantiles and absolute deviations; a rolling median that keeps its window in order.
 
+use std::cmp::Ordering;
+
 use super::Ring;
 use crate::kernels;
 use serde::{Deserialize, Serialize};
@@ -13,11 +15,16 @@ const RESORT: u64 = 32;
 /// The median; the mean of the two in the middle when their number is even. NaN of nothing. Reorders `values`, which hold no NaN.
 #[must_use]
 pub fn median(values: &mut [f64]) -> f64 {
+    median_by(values, f64::total_cmp)
+}
+
+#[inline(always)]
+fn median_by(values: &mut [f64], order: impl Fn(&f64, &f64) -> Ordering) -> f64 {
     let n = values.len();
     if n == 0 {
         return f64::NAN;
     }
-    let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, order);
     if n % 2 == 1 {
         return upper;
     }
@@ -31,7 +38,8 @@ pub fn absolute_deviation(values: &mut [f64], center: f64) -> f64 {
     for value in values.iter_mut() {
         *value = (*value - center).abs();
     }
-    median(values)
+    // Numbers that aren't negative are ordered like their bits: one comparison instead of seven operations, for each value and step.
+    median_by(values, |one, other| one.to_bits().cmp(&other.to_bits()))
 }
 
 /// The value below which at most the share `p` of the values lies (nearest rank below, no interpolation, so infinities do no harm). NaN of nothing.

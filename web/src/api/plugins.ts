@@ -1,37 +1,15 @@
 // Plugins while the host runs: what is at work, and what can be changed. The shapes are those of the API's OpenAPI document.
 
 import { get, send, upload } from "./client";
+import type { components } from "./schema";
 
-export interface Costs {
-  calls: number;
-  p50_us: number;
-  p99_us: number;
-  p50_fuel: number;
-  p99_fuel: number;
-}
+type Schemas = components["schemas"];
 
-export interface Tally {
-  calls: number;
-  faults: Record<string, number>;
-  kills: number;
-  recycled: number;
-}
-
-export interface AtWork {
-  version: string;
-  digest: string;
-  summary: string;
-  lane: string;
-  parameters: Record<string, unknown>;
-  pair_parameters: Record<string, Record<string, unknown>>;
-  schema: Schema;
-  budget: { fuel: number; deadline_ms: number; memory_bytes: number };
-  tally: Tally;
-  minute: Costs | null;
-  headroom_percent: [number, number] | null;
-  fuel_per_ms: number;
-  pairs: { pair: string; state: string; reason: string; until_ms: number | null; tally: Tally }[];
-}
+export type ShadowReport = Schemas["ShadowReport"];
+export type PluginState = Schemas["PluginState"];
+export type LogLine = Schemas["LogLine"];
+/** What a plugin says of one of its outputs. */
+export type Output = Schemas["PluginOutput"];
 
 export interface Schema {
   type?: string;
@@ -52,67 +30,6 @@ export interface Property {
   enum?: unknown[];
   unit?: string;
   "x-unit"?: string;
-}
-
-export interface KeptVersion {
-  version: string;
-  digest: string;
-  size: number;
-  since_ms: number;
-}
-
-export interface ShadowField {
-  name: string;
-  equal: number;
-  within_tolerance: number;
-  differing: number;
-  largest_difference: number | null;
-  examples: { pair: string; time_ms: number; live: string; candidate: string }[];
-}
-
-export interface ShadowReport {
-  plugin: string;
-  state: string;
-  live_version: string;
-  live_digest: string;
-  version: string;
-  digest: string;
-  parameters: string;
-  since_ms: number;
-  running_ms: number;
-  tolerance: number;
-  rule: string;
-  rule_state: string;
-  books: { compared: number; warming: number; unanswered: number; skipped: number };
-  agreement: number | null;
-  outcome_agreement: number | null;
-  state_agreement: number | null;
-  fields: ShadowField[];
-  outcomes: { live: string; candidate: string; books: number }[];
-  live: Costs | null;
-  candidate: Costs | null;
-  notices: { code: string; live: number; candidate: number }[];
-  faults: { total: number; by_code: Record<string, number>; newest: string };
-}
-
-export interface PluginState {
-  name: string;
-  file: string;
-  state: string;
-  reason: string;
-  phase: string;
-  problem: string;
-  loaded_ms: number | null;
-  work: AtWork | null;
-  versions: KeptVersion[];
-  shadow: ShadowReport | null;
-}
-
-export interface LogLine {
-  time_ms: number;
-  pair: string;
-  level: string;
-  text: string;
 }
 
 const ROOT = "/api/v1/plugins";

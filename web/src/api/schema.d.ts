@@ -194,6 +194,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/books/{instrument_id}/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What stood in a pair's book over the last minutes. */
+        get: operations["get_books_instrument_id_heat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/docs": {
         parameters: {
             query?: never;
@@ -262,6 +279,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/history/alerts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All steps of alerts of a span as a file, streamed, the newest first: CSV, a JSON line a step, or Apache Parquet. */
+        get: operations["get_history_alerts_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history/books/{instrument_id}": {
         parameters: {
             query?: never;
@@ -286,7 +320,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All values of a span as a file, streamed: CSV, or a JSON line a value. */
+        /**
+         * All values of a span as a file, streamed: CSV, a JSON line a value, or Apache Parquet.
+         * @description Parquet has a column for each kind of value, `number`, `text` and `flag`, of which one is filled; `time` is in nanoseconds, UTC.
+         */
         get: operations["get_history_export"];
         put?: never;
         post?: never;
@@ -851,6 +888,19 @@ export interface components {
             /** @description Exchange time, RFC 3339. */
             time?: string | null;
         };
+        /** @description Times up to a bound, and longer than the bound of the bucket before. */
+        Bucket: {
+            /**
+             * Format: int64
+             * @description How many times.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Milliseconds; none: longer than all bounds.
+             */
+            to_ms?: number | null;
+        };
         /** @description All series that have values in the span. */
         Catalog: {
             series: components["schemas"]["SeriesView"][];
@@ -1069,6 +1119,43 @@ export interface components {
         Feeds: {
             /** @description By id. */
             pairs: components["schemas"]["Feed"][];
+        };
+        /** @description What stood in a book over time. */
+        Heat: {
+            /** @description Oldest first; times without a verified book are left out. */
+            columns: components["schemas"]["HeatColumn"][];
+            /**
+             * @description The pair.
+             * @example BTC-USDT
+             */
+            instrument_id: string;
+            /** @description Rows of each column. */
+            rows: number;
+            /**
+             * Format: double
+             * @description Width of a row, in the price's unit: as wide as the newest book needs.
+             */
+            step: number;
+        };
+        /** @description The book at one moment. */
+        HeatColumn: {
+            /** @description Price times size of what stands in each row, lowest price first, to four digits. */
+            cells: number[];
+            /**
+             * Format: double
+             * @description The lowest price of the first row.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description The middle of the best prices.
+             */
+            middle: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            time_ms: number;
         };
         /** @description An instrument as the exchange lists it. */
         InstrumentView: {
@@ -1425,6 +1512,35 @@ export interface components {
          * @enum {string}
          */
         Source: "analysis" | "rule" | "webhook";
+        /** @description How long frames took from the moment they were received to one stage of their way. */
+        StageView: {
+            /** @description The buckets that have any: a bucket's upper bound is twice its lower one. */
+            buckets: components["schemas"]["Bucket"][];
+            /**
+             * Format: int64
+             * @description Times measured.
+             */
+            count: number;
+            /** @description `memory` or `buffered`; empty: before the lanes part. */
+            lane: string;
+            /**
+             * Format: double
+             * @description Their mean, milliseconds; none: nothing was measured.
+             */
+            mean_ms?: number | null;
+            /**
+             * Format: double
+             * @description The bound of the bucket that the median lies in, milliseconds.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: double
+             * @description The same of the 99th percentile.
+             */
+            p99_ms?: number | null;
+            /** @description `parsed`, `applied`, `analysed` or `acknowledged`. */
+            stage: string;
+        };
         /** @description The process that answers, and the host's figures. */
         SystemView: {
             /** @description The fields of `system:monitoring`; empty where no host runs. */
@@ -1433,6 +1549,8 @@ export interface components {
             };
             /** @description `host`: it has feeds of its own; `api`: it answers from Redis. */
             role: string;
+            /** @description How long frames took to each stage of their way since the start; empty: known to the host that has the feed alone. */
+            stages: components["schemas"]["StageView"][];
             /** @description Clients of the stream now. */
             stream_clients: number;
             /** @description The version of the process that answers. */
@@ -2090,6 +2208,64 @@ export interface operations {
             };
         };
     };
+    get_books_instrument_id_heat: {
+        parameters: {
+            query?: {
+                /** @description How many seconds back; at most what the host keeps (`RECENT_MINUTES`). */
+                seconds?: number;
+                /** @description Seconds of a column; an answer has at most 1200 columns. */
+                every?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The instrument's id
+                 * @example BTC-USDT
+                 */
+                instrument_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Columns of a heatmap */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heat"];
+                };
+            };
+            /** @description No frames of it are held here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description As many as may are asking for frames */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description An error; its `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_docs: {
         parameters: {
             query?: never;
@@ -2233,6 +2409,52 @@ export interface operations {
             };
         };
     };
+    get_history_alerts_export: {
+        parameters: {
+            query?: {
+                /** @description Instruments, with commas between. */
+                pairs?: string;
+                /**
+                 * @description From, inclusive: RFC 3339, or back from now, such as `-1d`; an hour back where nothing is said.
+                 * @example -1h
+                 */
+                from?: string;
+                /** @description To, exclusive; now where nothing is said. */
+                to?: string;
+                /**
+                 * @description `csv`, `jsonl` or `parquet`.
+                 * @example csv
+                 */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A row a step */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": number[];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description An error; its `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_history_books_instrument_id: {
         parameters: {
             query?: {
@@ -2321,7 +2543,7 @@ export interface operations {
                  */
                 every?: string;
                 /**
-                 * @description Of an export alone: `csv` or `jsonl`.
+                 * @description Of an export alone: `csv`, `jsonl` or `parquet`.
                  * @example csv
                  */
                 format?: string;
@@ -2332,12 +2554,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A line a value, in order of time within each piece of the span */
+            /** @description A row a value, in order of time within each piece of the span */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/vnd.apache.parquet": number[];
+                    "application/x-ndjson": string;
                     "text/csv": string;
                 };
             };
@@ -2390,7 +2614,7 @@ export interface operations {
                  */
                 every?: string;
                 /**
-                 * @description Of an export alone: `csv` or `jsonl`.
+                 * @description Of an export alone: `csv`, `jsonl` or `parquet`.
                  * @example csv
                  */
                 format?: string;
@@ -2496,7 +2720,7 @@ export interface operations {
                  */
                 every?: string;
                 /**
-                 * @description Of an export alone: `csv` or `jsonl`.
+                 * @description Of an export alone: `csv`, `jsonl` or `parquet`.
                  * @example csv
                  */
                 format?: string;

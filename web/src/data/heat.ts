@@ -27,6 +27,13 @@ export class Heat {
     return this.held;
   }
 
+  /** Begins with columns that a host still knows; what was gathered before goes, since its rows have another width. */
+  begin(step: number, columns: readonly Column[]): void {
+    if (!(step > 0) || columns.length === 0) return;
+    this.step = step;
+    this.held.splice(0, this.held.length, ...columns.slice(-this.most));
+  }
+
   /** Adds what stands in the book now. */
   push(at: number, middle: number, bids: readonly Level[], asks: readonly Level[]): void {
     const lowest = bids.at(-1)?.price ?? middle;

@@ -1,12 +1,13 @@
 // One pair in full, while somebody looks at it: its book, its readings, and what stood in it over the last minutes.
 
-import { onUnmounted, ref, shallowRef, triggerRef } from "vue";
+import { onUnmounted, ref, shallowRef } from "vue";
 
+import { pastHeat } from "../api/system";
 import { useLive } from "../stores/live";
 import { largeLevels, type LargeLevel } from "./analyses";
 import { Book, readBook } from "./book";
 import { readReadings, type Reading } from "./document";
-import { Heat } from "./heat";
+import { Heat, ROWS } from "./heat";
 import { Trail } from "./trail";
 
 /** Levels a side asked for: all that the exchange's channel has. */
@@ -25,16 +26,22 @@ export interface Bubble extends LargeLevel {
   at: number;
 }
 
+/** A pair as it is seen: refs, handed on as they are, so that a change draws the panel that shows it and nothing else. */
+export type LivePair = ReturnType<typeof useLivePair>;
+
 export function useLivePair(id: string) {
   const live = useLive();
-  const book = shallowRef(new Book());
+  const book = new Book();
   const bookAt = ref<number | null>(null);
   const readings = shallowRef<Record<string, Reading>>({});
   const readingsAt = ref<number | null>(null);
-  const heat = shallowRef(new Heat(COLUMNS));
+  const heat = new Heat(COLUMNS);
   const bubbles = shallowRef<Bubble[]>([]);
   const lines = { score: new Trail(POINTS), index: new Trail(POINTS) };
   const lineTick = ref(0);
+  /** Counts the drawings of the book and of the columns: the objects themselves stay the same. */
+  const bookTick = ref(0);
+  const heatTick = ref(0);
 
   let drawnAt = 0;
   let columnAt = 0;
@@ -44,19 +51,19 @@ export function useLivePair(id: string) {
   const draw = (): void => {
     drawing = null;
     drawnAt = performance.now();
-    triggerRef(book);
+    bookTick.value += 1;
   };
 
   const leaveBook = live.follow(`book:${id}:${LEVELS}`, (news) => {
     const held = readBook(news.data);
     if (held === null) return;
-    book.value.take(held, news.change);
+    book.take(held, news.change);
     bookAt.value = news.at;
-    const middle = book.value.middle();
+    const middle = book.middle();
     if (middle !== null && news.at - columnAt >= COLUMN_EVERY_MS) {
       columnAt = news.at;
-      heat.value.push(news.at, middle, book.value.bids.all, book.value.asks.all);
-      triggerRef(heat);
+      heat.push(news.at, middle, book.bids.all, book.asks.all);
+      heatTick.value += 1;
     }
     // One drawing for all changes of a moment.
     drawing ??= window.setTimeout(draw, Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt)));
@@ -84,10 +91,23 @@ export function useLivePair(id: string) {
     }
   });
 
+  /** What stood in the book before somebody looked, where the host still has it. */
+  async function begin(): Promise<void> {
+    try {
+      const past = await pastHeat(id, (COLUMNS * COLUMN_EVERY_MS) / 1000);
+      if (past.rows !== ROWS) return;
+      heat.begin(past.step, past.columns.map((column) => ({ at: column.time_ms, middle: column.middle, low: column.low, cells: Float32Array.from(column.cells) })));
+      heatTick.value += 1;
+    } catch {
+      // It begins empty, and fills.
+    }
+  }
+  void begin();
+
   onUnmounted(() => {
     leaveBook();
     leaveReadings();
     if (drawing !== null) window.clearTimeout(drawing);
   });
-  return { book, bookAt, readings, readingsAt, heat, bubbles, lines, lineTick };
+  return { book, bookAt, bookTick, readings, readingsAt, heat, heatTick, bubbles, lines, lineTick };
 }

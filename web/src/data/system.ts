@@ -69,14 +69,3 @@ export function figureOf(of: Figure, monitoring: Record<string, string>, pairs: 
       return { value: short(value), beside: "", tone };
   }
 }
-
-/** Latency by stage: what `system:monitoring` has of it, milliseconds. */
-export function stages(monitoring: Record<string, string>): { stage: string; p50: number; p99: number }[] {
-  return Object.keys(monitoring).flatMap((name) => {
-    const match = /^(.+)_p50_ms$/.exec(name);
-    if (match === null) return [];
-    const stage = match[1] ?? "";
-    const [p50, p99] = [Number(monitoring[name]), Number(monitoring[`${stage}_p99_ms`])];
-    return Number.isFinite(p50) && Number.isFinite(p99) && monitoring[name] !== "" ? [{ stage, p50, p99 }] : [];
-  });
-}

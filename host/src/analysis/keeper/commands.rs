@@ -58,7 +58,7 @@ impl Keeper {
             Command::Enable { plugin } => self.edit(&plugin, Edit::Enabled(true), reply),
             Command::Disable { plugin } => return drop(reply.send(self.switch_off(&plugin))),
             Command::Shadow { plugin, bytes, parameters, tolerance, rule } => {
-                self.shadow(&plugin, bytes, Wanted { tolerance, rule, parameters }, reply)
+                self.shadow(&plugin, bytes, Wanted { tolerance, rule, parameters, resumed: None }, reply)
             }
             Command::Promote { plugin } => self.promote_by_command(&plugin, reply),
             Command::Drop { plugin } => return drop(reply.send(self.drop_shadow(&plugin))),
@@ -144,7 +144,8 @@ impl Keeper {
         Ok(running.map_or(nothing, |running| done(&running, Phase::Disabled, true)))
     }
 
-    fn shadow(&mut self, plugin: &str, bytes: Option<Vec<u8>>, wanted: Wanted, reply: Reply) -> Begun {
+    /// Sends a candidate on its way.
+    pub(super) fn shadow(&mut self, plugin: &str, bytes: Option<Vec<u8>>, wanted: Wanted, reply: Reply) -> Begun {
         let path = match self.free(plugin) {
             Ok(path) => path,
             Err(error) => return Err((error, reply)),
@@ -298,6 +299,9 @@ impl Keeper {
                 running.map(|running| done(&running, Phase::Running, false)).ok_or(ControlError::Unavailable("it was stopped meanwhile"))
             }
             Refusal::Wrong(phase, reason) => {
+                if let (Some(path), Purpose::Shadow(Wanted { resumed: Some(_), .. }, _)) = (&path, &purpose) {
+                    self.not_resumed(path, &reason);
+                }
                 if let Some(file) = path.as_ref().and_then(|path| self.files.get_mut(path)) {
                     match &file.plugin {
                         Some(plugin) => {
@@ -327,7 +331,7 @@ impl Keeper {
 }
 
 /// A command that isn't carried out hands the reply back.
-type Begun = Result<(), (ControlError, Reply)>;
+pub(super) type Begun = Result<(), (ControlError, Reply)>;
 
 /// The text of `plugins.toml`; empty when there is none.
 pub(super) fn sheet_text(sheet: &Path) -> Result<String, ControlError> {

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::Message;
 use super::kept::KeptVersion;
+use crate::analysis::component::Described;
+use crate::analysis::contract::OutputKind;
 use crate::analysis::health::{Costs, PairHealth, PluginHealth, Tally};
 use crate::analysis::limits::Budget;
 use crate::analysis::logs::{LogLine, Logs};
@@ -184,7 +187,7 @@ impl ControlError {
 }
 
 /// A plugin as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PluginState {
     /// Its name; of a file that never worked, the file's.
     pub name: String,
@@ -195,6 +198,7 @@ pub struct PluginState {
     /// Why it waits.
     pub reason: String,
     /// Where its newest file stands.
+    #[schema(value_type = Phase)]
     pub phase: &'static str,
     /// What is wrong with it, with a hint; empty: nothing.
     pub problem: String,
@@ -209,21 +213,29 @@ pub struct PluginState {
 }
 
 /// A version at work.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PluginAtWork)]
 pub struct AtWork {
     /// As it says.
+    #[schema(value_type = String)]
     pub version: Arc<str>,
     /// SHA-256 of its component.
+    #[schema(value_type = String)]
     pub digest: Arc<str>,
     /// One sentence.
     pub summary: String,
     /// `memory` or `buffered`.
     pub lane: &'static str,
     /// Its parameters, of all pairs.
+    #[schema(value_type = Object)]
     pub parameters: Value,
     /// Those of pairs that have their own.
+    #[schema(value_type = Object)]
     pub pair_parameters: BTreeMap<String, Value>,
+    /// What it gives, in its own order.
+    pub outputs: Vec<OutputState>,
     /// The JSON Schema of its parameters.
+    #[schema(value_type = Object)]
     pub schema: Value,
     /// What a call may use.
     pub budget: Limits,
@@ -232,6 +244,7 @@ pub struct AtWork {
     /// What calls of the last minute cost.
     pub minute: Option<Costs>,
     /// What the 99th percentile leaves of the fuel, and of the time, percent.
+    #[schema(value_type = Option<Vec<f64>>)]
     pub headroom_percent: Option<(f64, f64)>,
     /// Fuel that a plain loop burns in a millisecond on this machine.
     pub fuel_per_ms: u64,
@@ -239,22 +252,52 @@ pub struct AtWork {
     pub pairs: Vec<PairState>,
 }
 
+/// One output, as the plugin describes it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PluginOutput)]
+pub struct OutputState {
+    /// Its name within the plugin.
+    pub name: String,
+    /// Its name in `analysis:{id}`.
+    pub field: String,
+    /// How it is formatted and drawn: `price`, `size`, `notional`, `bps`, `score`, `ratio`, `state`, `count`, `time` or `other`.
+    pub kind: &'static str,
+    /// Its unit; empty: none.
+    pub unit: String,
+    /// The lowest value that it can have.
+    pub low: Option<f64>,
+    /// The highest.
+    pub high: Option<f64>,
+    /// One sentence on what it is.
+    pub summary: String,
+}
+
 /// A budget in plain units.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = PluginLimits)]
 pub struct Limits {
+    /// Units of fuel.
     fuel: u64,
+    /// Wall-clock time.
     deadline_ms: u64,
+    /// Memory of one pair.
     memory_bytes: usize,
+    /// Entries of a table.
     table_entries: usize,
+    /// Size of one answer.
     answer_bytes: usize,
+    /// Log lines a second and pair.
     log_lines: u32,
+    /// Calls after which an instance is replaced by a fresh one with its state.
     recycle_calls: u64,
 }
 
 /// One pair of a plugin.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PluginPair)]
 pub struct PairState {
     /// The pair.
+    #[schema(value_type = String)]
     pub pair: Arc<str>,
     /// `active`, `waiting` or `quarantined`.
     pub state: &'static str,
@@ -280,6 +323,35 @@ impl From<Budget> for Limits {
     }
 }
 
+fn kind(kind: OutputKind) -> &'static str {
+    match kind {
+        OutputKind::Price => "price",
+        OutputKind::Size => "size",
+        OutputKind::Notional => "notional",
+        OutputKind::Bps => "bps",
+        OutputKind::Score => "score",
+        OutputKind::Ratio => "ratio",
+        OutputKind::State => "state",
+        OutputKind::Count => "count",
+        OutputKind::Time => "time",
+        OutputKind::Other => "other",
+    }
+}
+
+impl From<&Described> for OutputState {
+    fn from(output: &Described) -> Self {
+        Self {
+            name: output.name.clone(),
+            field: output.published.clone(),
+            kind: kind(output.kind),
+            unit: output.unit.clone(),
+            low: output.low,
+            high: output.high,
+            summary: output.summary.clone(),
+        }
+    }
+}
+
 impl AtWork {
     pub(super) fn of(plugin: &crate::analysis::Plugin, health: &PluginHealth) -> Self {
         let json = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
@@ -300,6 +372,7 @@ impl AtWork {
             lane: plugin.lane.as_str(),
             parameters: json(&plugin.parameters.all),
             pair_parameters: plugin.parameters.pairs.iter().map(|(pair, own)| (pair.clone(), json(own))).collect(),
+            outputs: plugin.described.iter().map(OutputState::from).collect(),
             schema: json(plugin.schema()),
             budget: plugin.budget.into(),
             tally: health.tally.clone(),

@@ -1,9 +1,12 @@
-//! Components that were at work, kept for the way back: also after a restart, and when their files were overwritten.
+//! Components that were at work, kept for the way back: also after a restart, and when their files were overwritten. And the candidates that run beside them,
+//! so that they go on after a restart.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::folder;
 use crate::analysis::cache;
@@ -17,7 +20,7 @@ const VERSIONS: usize = 4;
 const BYTES: u64 = 64 << 20;
 
 /// One kept version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeptVersion {
     /// What the plugin called it.
     pub version: String,
@@ -27,6 +30,21 @@ pub struct KeptVersion {
     pub size: u64,
     /// When it was last put to work, milliseconds since 1970.
     pub since_ms: u64,
+}
+
+/// A candidate as it was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptShadow {
+    /// SHA-256 of its component; none: the one at work.
+    pub(super) digest: Option<String>,
+    /// Its parameters; none: those at work.
+    pub(super) parameters: Option<Map<String, Value>>,
+    /// Relative difference up to which numbers count as alike.
+    pub(super) tolerance: f64,
+    /// When it is promoted by itself.
+    pub(super) rule: Option<String>,
+    /// When it was begun, milliseconds since 1970.
+    pub(super) begun_ms: u64,
 }
 
 /// The private folder of kept versions.
@@ -96,6 +114,54 @@ impl Kept {
     pub(super) fn bytes(&self, stem: &str, digest: &str) -> Option<Vec<u8>> {
         let bytes = std::fs::read(self.file(stem, digest)).ok()?;
         (cache::sha256(&bytes) == digest).then_some(bytes)
+    }
+
+    /// Keeps a candidate that runs from now on, with its component where that isn't the one at work.
+    pub(super) fn keep_shadow(&self, stem: &str, shadow: &KeptShadow, bytes: Option<&[u8]>) {
+        if let Err(error) = self.try_keep_shadow(stem, shadow, bytes) {
+            let folder = self.folder.display();
+            tracing::warn!(
+                "the shadow of {stem} can't be kept in {folder}, so it ends with the host: {error}\nhint: let this user write there"
+            );
+        }
+    }
+
+    fn try_keep_shadow(&self, stem: &str, shadow: &KeptShadow, bytes: Option<&[u8]>) -> std::io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        if let Some(bytes) = bytes {
+            folder::replace(&self.candidate_of(stem), bytes)?;
+        }
+        folder::replace(&self.shadow_of(stem), &serde_json::to_vec_pretty(shadow)?)
+    }
+
+    /// The candidate that ran beside a file when the host ended, and its component; none when they are no longer what was kept.
+    pub(super) fn shadow(&self, stem: &str) -> Option<(KeptShadow, Option<Vec<u8>>)> {
+        let shadow: KeptShadow = serde_json::from_slice(&std::fs::read(self.shadow_of(stem)).ok()?).ok()?;
+        let bytes = match &shadow.digest {
+            Some(digest) => Some(std::fs::read(self.candidate_of(stem)).ok().filter(|bytes| cache::sha256(bytes) == *digest)?),
+            None => None,
+        };
+        Some((shadow, bytes))
+    }
+
+    /// The candidate has ended.
+    pub(super) fn forget_shadow(&self, stem: &str) {
+        for file in [self.shadow_of(stem), self.candidate_of(stem)] {
+            if let Err(error) = std::fs::remove_file(&file)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!("{} can't be removed, so the shadow comes again at the next start: {error}", file.display());
+            }
+        }
+    }
+
+    // Neither looks like a list (`.json`) or a version (64 digits) of any file.
+    fn shadow_of(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}.shadow"))
+    }
+
+    fn candidate_of(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}.candidate"))
     }
 
     fn write(&self, stem: &str, versions: &[KeptVersion]) -> std::io::Result<()> {

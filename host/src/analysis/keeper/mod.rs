@@ -7,11 +7,11 @@
 //! - [`looking`]: what is other than before in the folder and in `plugins.toml`, and acted upon.
 //! - [`loading`]: from bytes to analysts that are ready to take over, phase by phase, off the hot threads.
 //! - [`versions`]: one version takes over from another, goes back, is stopped.
-//! - [`shadows`]: candidates beside the versions at work: begun, promoted, dropped.
+//! - [`shadows`]: candidates beside the versions at work: begun, promoted, dropped, gone on with after a restart.
 //! - [`commands`]: what is asked of it while the host runs.
 //! - [`control`]: the handle to ask it by.
 //! - [`edit`]: changes of `plugins.toml` that leave its comments as they are.
-//! - [`kept`]: versions that were at work, for the way back.
+//! - [`kept`]: versions that were at work, for the way back, and candidates, for the next start.
 //! - [`reports`]: how each plugin is doing, for Redis and for the handle.
 //! - [`watch`]: the thread, and the system's word that a file changed.
 
@@ -122,6 +122,8 @@ pub struct Keeper {
     /// When all plugins were reported.
     reported: Option<Instant>,
     unreadable: bool,
+    /// Candidates of the run before were looked for.
+    resumed: bool,
     quiet: Quiet,
     /// Components on their way, by ticket.
     loads: BTreeMap<u64, commands::Load>,
@@ -245,6 +247,7 @@ impl Keeper {
             stopped: Vec::new(),
             reported: None,
             unreadable: false,
+            resumed: false,
             quiet: Quiet::start()?,
             loads: BTreeMap::new(),
             next_ticket: 0,
@@ -272,6 +275,9 @@ impl Keeper {
     /// Looks at everything once, and acts; whether something is under way, so that it should look again soon. Call it a few times a second, on a thread
     /// of its own. What takes time is done on another.
     pub fn sweep(&mut self) -> bool {
+        if !std::mem::replace(&mut self.resumed, true) {
+            self.resume_shadows();
+        }
         while let Ok(message) = self.inbox.try_recv() {
             self.hear(message);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::compare::{Likeness, compare};
 use crate::analysis::component::Plugin;
@@ -26,25 +27,32 @@ const MOST_US: u64 = 60_000_000;
 const MOST_FUEL: u64 = 1_000_000_000_000;
 
 /// A candidate beside the live version, at one moment.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct ShadowReport {
     /// The plugin.
+    #[schema(value_type = String)]
     pub plugin: Arc<str>,
     /// Where it stands: `running`, `promoting`, `promoted`, `dropped` or `ended`, with the reason in `rule_state`.
     pub state: &'static str,
     /// Version of the component at work that it is compared with.
+    #[schema(value_type = String)]
     pub live_version: Arc<str>,
     /// Its SHA-256.
+    #[schema(value_type = String)]
     pub live_digest: Arc<str>,
     /// Version of the candidate.
+    #[schema(value_type = String)]
     pub version: Arc<str>,
     /// Its SHA-256.
+    #[schema(value_type = String)]
     pub digest: Arc<str>,
     /// The candidate's parameters, JSON.
     pub parameters: String,
-    /// When it began, milliseconds since 1970.
+    /// When it was begun by command, milliseconds since 1970.
+    pub begun_ms: u64,
+    /// Since when this is counted, milliseconds since 1970: later than `begun_ms` when the host was started anew, or another version came to work.
     pub since_ms: u64,
-    /// How long it has run, milliseconds.
+    /// For how long it has been counted, milliseconds.
     pub running_ms: u64,
     /// Relative difference up to which two numbers count as within tolerance.
     pub tolerance: f64,
@@ -77,7 +85,8 @@ pub struct ShadowReport {
 }
 
 /// Books of a shadow run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowBooks)]
 pub struct Books {
     /// Both gave a reading that wasn't `warming`.
     pub compared: u64,
@@ -90,7 +99,8 @@ pub struct Books {
 }
 
 /// One field of both.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = ShadowField)]
 pub struct FieldReport {
     /// As it is published.
     pub name: String,
@@ -103,13 +113,16 @@ pub struct FieldReport {
     /// The largest relative difference of two numbers.
     pub largest_difference: Option<f64>,
     /// The newest books on which it differed.
+    #[schema(value_type = Vec<Example>)]
     pub examples: VecDeque<Example>,
 }
 
 /// One book on which a field differed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowExample)]
 pub struct Example {
     /// The pair.
+    #[schema(value_type = String)]
     pub pair: Arc<str>,
     /// Exchange time of the book, milliseconds since 1970.
     pub time_ms: u64,
@@ -120,7 +133,8 @@ pub struct Example {
 }
 
 /// How often two outcomes stood side by side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowOutcomes)]
 pub struct OutcomePair {
     /// The live version's.
     pub live: &'static str,
@@ -131,7 +145,8 @@ pub struct OutcomePair {
 }
 
 /// Notices of one code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowNotices)]
 pub struct NoticeCount {
     /// The code.
     pub code: String,
@@ -142,11 +157,13 @@ pub struct NoticeCount {
 }
 
 /// One notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowNotice)]
 pub struct NoticeTold {
     /// `live` or `candidate`.
     pub from: &'static str,
     /// The pair.
+    #[schema(value_type = String)]
     pub pair: Arc<str>,
     /// Exchange time of the book, milliseconds since 1970.
     pub time_ms: u64,
@@ -159,7 +176,8 @@ pub struct NoticeTold {
 }
 
 /// Faults of a candidate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShadowFaults)]
 pub struct Faults {
     /// All of them.
     pub total: u64,
@@ -387,6 +405,7 @@ impl ShadowReport {
             ("version", self.version.to_string()),
             ("digest", self.digest.to_string()),
             ("parameters", self.parameters.clone()),
+            ("begun", clock::rfc3339(self.begun_ms)),
             ("since", clock::rfc3339(self.since_ms)),
             ("running_s", (self.running_ms / 1000).to_string()),
             ("rule", self.rule.clone()),

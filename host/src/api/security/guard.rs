@@ -23,8 +23,6 @@ use crate::api::listener::Peer;
 use crate::clock::{rfc3339, unix_ms};
 use crate::config::settings;
 
-/// Longest time for an answer to begin, uploads included.
-const ANSWER: Duration = Duration::from_secs(60);
 /// How a WebSocket of a browser, which can't set headers, says its token: as one of its protocols.
 pub const TOKEN_PROTOCOL: &str = "leadline.token.";
 
@@ -95,7 +93,7 @@ impl Gate {
         let rule = match asked.route {
             Some(route) => self.rules.of(asked.request.method(), route),
             // No route: the page's files, or a 404.
-            None => Rule { role: None, max_body: super::rules::USUAL_BODY },
+            None => Rule { role: None, max_body: super::rules::USUAL_BODY, answer_within: super::rules::USUAL_ANSWER },
         };
         let Some(needed) = rule.role else { return Ok((caller, rule)) };
         let caller = match caller {
@@ -169,7 +167,7 @@ pub(in crate::api) async fn guard(
                 request.extensions_mut().insert(caller.clone());
             }
             DefaultBodyLimit::max(rule.max_body).apply(&mut request);
-            (caller, answer(request, next).await, None)
+            (caller, answer(request, next, rule.answer_within).await, None)
         }
         Err(Refused { caller, error }) => {
             let code = error.code();
@@ -187,10 +185,22 @@ pub(in crate::api) async fn guard(
     response
 }
 
-async fn answer(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER, next.run(request)).await {
+async fn answer(request: Request, next: Next, within: Duration) -> Response {
+    let change = is_change(request.method());
+    match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => ApiError::unavailable("too_slow", format!("no answer within {} s", ANSWER.as_secs()), "try again later").into_response(),
+        Err(_) => {
+            let seconds = within.as_secs();
+            // What was begun goes on: it would be wrong to say that it failed.
+            let (message, hint) = match change {
+                true => (
+                    format!("no answer within {seconds} s; what was asked for may still come about"),
+                    "look whether it has before you ask again",
+                ),
+                false => (format!("no answer within {seconds} s"), "try again later"),
+            };
+            ApiError::unavailable("too_slow", message, hint).into_response()
+        }
     }
 }
 

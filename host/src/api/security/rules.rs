@@ -1,9 +1,11 @@
 //! What each route needs, read off the OpenAPI document: the document is the only place that says it.
 //!
 //! A route's `security` names the scheme `token` with the least role as its scope, or is empty for a route that anybody may read.
-//! Where nothing stands, reading needs a viewer and a change an operator. The extension `x-max-body-bytes` says how large a body may be.
+//! Where nothing stands, reading needs a viewer and a change an operator. The extension `x-max-body-bytes` says how large a body may be, and
+//! `x-answer-within-s` how long an answer may take.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::Value;
@@ -17,6 +19,10 @@ pub const SCHEME: &str = "token";
 pub const MAX_BODY: &str = "x-max-body-bytes";
 /// A body of a route that doesn't say more, bytes.
 pub const USUAL_BODY: usize = 64 << 10;
+/// The extension of an operation that takes longer than most.
+pub const ANSWER_WITHIN: &str = "x-answer-within-s";
+/// Time for the answer of a route that doesn't say more to begin, uploads included.
+pub const USUAL_ANSWER: Duration = Duration::from_secs(60);
 
 /// What one route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,8 @@ pub struct Rule {
     pub role: Option<Role>,
     /// Largest body, bytes.
     pub max_body: usize,
+    /// Time for the answer.
+    pub answer_within: Duration,
 }
 
 /// What each route of the document needs.
@@ -43,7 +51,8 @@ impl Rules {
             for (name, operation) in operations.as_object().into_iter().flatten() {
                 let Ok(method) = name.to_ascii_uppercase().parse::<Method>() else { continue };
                 if METHODS.contains(&method) {
-                    let rule = Rule { role: role(&method, operation), max_body: max_body(operation) };
+                    let rule =
+                        Rule { role: role(&method, operation), max_body: max_body(operation), answer_within: answer_within(operation) };
                     by_route.insert((method, path.clone()), rule);
                 }
             }
@@ -57,7 +66,7 @@ impl Rules {
         // A HEAD is answered by the GET's route.
         let asked = if *method == Method::HEAD { &Method::GET } else { method };
         let known = self.by_route.get(&(asked.clone(), path.to_owned())).copied();
-        known.unwrap_or(Rule { role: Some(usual_role(method)), max_body: USUAL_BODY })
+        known.unwrap_or(Rule { role: Some(usual_role(method)), max_body: USUAL_BODY, answer_within: USUAL_ANSWER })
     }
 }
 
@@ -92,6 +101,10 @@ fn max_body(operation: &Value) -> usize {
     operation[MAX_BODY].as_u64().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(USUAL_BODY)
 }
 
+fn answer_within(operation: &Value) -> Duration {
+    operation[ANSWER_WITHIN].as_u64().map_or(USUAL_ANSWER, Duration::from_secs)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
@@ -108,7 +121,7 @@ mod tests {
         let rules = rules(serde_json::json!({
             "/open": {"get": operation(serde_json::json!([{}])), "post": operation(serde_json::json!([{}]))},
             "/plugins/{name}": {
-                "put": {"responses": {}, "security": [{"token": ["analyst"]}], "x-max-body-bytes": 1_000_000},
+                "put": {"responses": {}, "security": [{"token": ["analyst"]}], "x-max-body-bytes": 1_000_000, "x-answer-within-s": 300},
                 "delete": operation(serde_json::json!([{"token": ["owner"]}])),
                 "get": {"responses": {}},
                 "post": {"responses": {}}
@@ -125,5 +138,7 @@ mod tests {
         assert_eq!(role(Method::POST, "/unheard-of"), Some(Role::Operator));
         assert_eq!(rules.of(&Method::PUT, "/plugins/{name}").max_body, 1_000_000);
         assert_eq!(rules.of(&Method::POST, "/plugins/{name}").max_body, USUAL_BODY);
+        assert_eq!(rules.of(&Method::PUT, "/plugins/{name}").answer_within, Duration::from_secs(300));
+        assert_eq!(rules.of(&Method::POST, "/plugins/{name}").answer_within, USUAL_ANSWER);
     }
 }

@@ -86,9 +86,11 @@ impl Reader {
             }
             (Analysis::LargeOrders, Outcome::Ok | Outcome::Provisional(_)) => {
                 self.orders.trend = match field(0) {
-                    "bullish" => Trend::Bullish,
-                    "bearish" => Trend::Bearish,
-                    _ => Trend::Neutral,
+                    "bullish" => Some(Trend::Bullish),
+                    "bearish" => Some(Trend::Bearish),
+                    "neutral" => Some(Trend::Neutral),
+                    // A side too thin to be judged: nothing is said, and that is no change of mind.
+                    _ => None,
                 };
                 self.orders.large.iter_mut().for_each(Vec::clear);
                 if lists && let Ok(list) = serde_json::from_str::<OrderList>(field(1)) {

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, value_parser};
 
 use crate::cli::arguments::{path, setting};
+use crate::cli::remote;
 
 /// The command with its own commands.
 pub(in crate::cli) fn command() -> Command {
@@ -18,11 +19,11 @@ pub(in crate::cli) fn command() -> Command {
         .subcommand(check())
         .subcommand(bench())
         .subcommand(watch())
-        .subcommands(remote())
+        .subcommands(at_hosts())
 }
 
 /// The commands that ask a running host.
-fn remote() -> Vec<Command> {
+fn at_hosts() -> Vec<Command> {
     let name = || Arg::new("name").value_name("PLUGIN").required(true).help("The plugin");
     let command = |name: &'static str, about: &'static str| at_a_host(Command::new(name).about(about));
     vec![
@@ -67,18 +68,15 @@ fn remote() -> Vec<Command> {
 }
 
 /// Which host, and who asks.
-pub(super) fn at_a_host(command: Command) -> Command {
-    command
-        .arg(Arg::new("host").long("host").value_name("URL").default_value("http://127.0.0.1:8710").help("The running host's API"))
-        .arg(Arg::new("token").long("token").value_name("TOKEN").help("A token of the role analyst [env: LEADLINE_TOKEN]"))
-        .arg(
-            Arg::new("format")
-                .long("format")
-                .value_name("FORMAT")
-                .default_value("table")
-                .value_parser(PossibleValuesParser::new(["table", "json"]))
-                .help("table: for a person; json: the API's answer"),
-        )
+fn at_a_host(command: Command) -> Command {
+    command.arg(remote::host_argument()).arg(remote::token_argument()).arg(
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .default_value("table")
+            .value_parser(PossibleValuesParser::new(["table", "json"]))
+            .help("table: for a person; json: the API's answer"),
+    )
 }
 
 fn new() -> Command {
@@ -153,9 +151,11 @@ fn watch() -> Command {
             .about("Build, check and install a plugin on each save")
             .long_about(
                 "Builds, checks and installs a plugin's folder, now and on each save of one of its sources, until Ctrl-C. What doesn't build, or fails a \
-                 check, isn't installed: the host goes on with what it has. Installed is put into the host's folder of plugins in one step; the host follows \
-                 that folder.",
+                 check, isn't installed: the host goes on with what it has. With --host it is installed through the host's API, and it is told when the first \
+                 reading by it is live; without, it is put into the host's folder of plugins in one step, which the host follows.",
             )
+            .arg(remote::host_argument())
+            .arg(remote::token_argument())
             .arg(Arg::new("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help("The plugin's folder [default: this one]"))
             .arg(Arg::new("once").long("once").action(clap::ArgAction::SetTrue).help("Do it once; exit code 1 when it wasn't installed"))
             .arg(setting("PLUGIN_DIR")),

@@ -7,67 +7,31 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ArgMatches;
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde_json::Value;
 
+use crate::cli::arguments::settings;
+use crate::cli::remote::Remote;
 use crate::cli::runtime;
 use crate::clock;
 
-/// A component is compiled and tried before the answer comes: of Python, half a minute at a low priority.
-const WITHIN: Duration = Duration::from_secs(180);
+/// A component is compiled and tried before the answer comes, at a low priority: a little longer than the host takes at most.
+pub(super) const WITHIN: Duration = Duration::from_secs(330);
 
-/// A running host, as somebody with a token sees it. `leadline plugin watch` installs through it too.
-pub(super) struct Remote {
-    client: reqwest::Client,
-    host: Url,
-    token: Option<String>,
-}
-
-impl Remote {
-    /// The host that the flags name.
-    pub(super) fn of(matches: &ArgMatches) -> anyhow::Result<Self> {
-        let text = matches.get_one::<String>("host").map_or("http://127.0.0.1:8710", String::as_str);
-        let host = Url::parse(text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-        let host = host.with_context(|| format!("--host {text} is no address\nhint: http://127.0.0.1:8710"))?;
-        let token = matches.get_one::<String>("token").cloned().or_else(|| std::env::var("LEADLINE_TOKEN").ok());
-        // Another part of the program may have installed it already; the same one does for both.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(WITHIN).connect_timeout(Duration::from_secs(5)).build()?;
-        Ok(Self { client, host, token: token.filter(|token| !token.is_empty()) })
-    }
-
-    /// One request, and the JSON that answers it.
-    pub(super) async fn ask(&self, method: Method, path: &[&str], query: &[(&str, String)], body: Body) -> anyhow::Result<Value> {
-        let mut url = self.host.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1", "plugins"]).extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self.client.request(method, url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        request = match body {
+/// One request about plugins, and the JSON that answers it.
+///
+/// # Errors
+/// The host can't be reached, or refuses.
+pub(super) async fn ask(remote: &Remote, method: Method, path: &[&str], query: &[(&str, String)], body: Body) -> anyhow::Result<Value> {
+    let path: Vec<&str> = std::iter::once("plugins").chain(path.iter().copied()).collect();
+    let request = remote.request(method, &path, query);
+    remote
+        .ask(match body {
             Body::None => request,
             Body::Component(bytes) => request.header("Content-Type", "application/wasm").body(bytes),
             Body::Json(value) => request.header("Content-Type", "application/json").body(value.to_string()),
-        };
-        let answer = request.send().await.map_err(|error| {
-            let why = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            anyhow::anyhow!("{} doesn't answer{why}\nhint: is the host running, and is this its API_ADDR? --host names another", self.host)
-        })?;
-        let status = answer.status();
-        let text = answer.text().await.with_context(|| format!("{} answered only half", self.host))?;
-        let value: Value =
-            serde_json::from_str(&text).with_context(|| format!("{} answered {status}, but not as a Leadline does", self.host))?;
-        if status.is_success() {
-            return Ok(value);
-        }
-        let said = |field: &str| value["error"][field].as_str().unwrap_or_default().to_owned();
-        bail!("{} ({}, {})\nhint: {}", said("message"), said("code"), status.as_u16(), said("hint"))
-    }
+        })
+        .await
 }
 
 /// What a request carries.
@@ -79,7 +43,7 @@ pub(super) enum Body {
 
 /// The commands, by name.
 pub(super) fn main(command: &str, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let remote = Remote::of(matches)?;
+    let remote = Remote::new(matches, &settings(matches)?, WITHIN)?;
     let name = matches.try_get_one::<String>("name").ok().flatten().map(String::as_str);
     let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
     let plugin = name.unwrap_or_default();
@@ -120,7 +84,7 @@ pub(super) fn main(command: &str, matches: &ArgMatches) -> anyhow::Result<ExitCo
         }
         _ => return Ok(ExitCode::from(2)),
     };
-    let answer = runtime()?.block_on(remote.ask(method, &path, &query, body))?;
+    let answer = runtime()?.block_on(ask(&remote, method, &path, &query, body))?;
     let mut out = io::stdout().lock();
     if text("format").as_deref() == Some("json") {
         serde_json::to_writer_pretty(&mut out, &answer)?;
@@ -169,11 +133,19 @@ fn percent(value: &Value) -> String {
     value.as_f64().map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0))
 }
 
+/// Fuel as milliseconds of plain arithmetic on the host's machine: to have an idea, since other code burns a tenth of that or ten times as much.
+fn fuel_ms(fuel: &Value, work: &Value) -> String {
+    match (fuel.as_f64(), work["fuel_per_ms"].as_f64()) {
+        (Some(fuel), Some(per_ms)) if per_ms > 0.0 => format!("{:.3}", fuel / per_ms),
+        _ => "-".to_owned(),
+    }
+}
+
 fn table(out: &mut impl Write, plugins: &[Value]) -> io::Result<()> {
     writeln!(
         out,
-        "{:<20} {:<10} {:<13} {:<9} {:<12} {:<12} {:>10} {:>8} {:>8} {:>9} {:<10}",
-        "plugin", "version", "digest", "lane", "state", "phase", "calls", "faults", "µs p99", "fuel free", "shadow"
+        "{:<20} {:<10} {:<13} {:<9} {:<12} {:<12} {:>10} {:>8} {:>8} {:>11} {:>9} {:<10}",
+        "plugin", "version", "digest", "lane", "state", "phase", "calls", "faults", "µs p99", "fuel p99 ms", "fuel free", "shadow"
     )?;
     for plugin in plugins {
         let (work, minute) = (&plugin["work"], &plugin["work"]["minute"]);
@@ -181,7 +153,7 @@ fn table(out: &mut impl Write, plugins: &[Value]) -> io::Result<()> {
         let free = work["headroom_percent"][0].as_f64().map_or_else(|| "-".to_owned(), |free| format!("{free:.1} %"));
         writeln!(
             out,
-            "{:<20} {:<10} {:<13} {:<9} {:<12} {:<12} {:>10} {:>8} {:>8} {:>9} {:<10}",
+            "{:<20} {:<10} {:<13} {:<9} {:<12} {:<12} {:>10} {:>8} {:>8} {:>11} {:>9} {:<10}",
             shown(&plugin["name"]),
             shown(&work["version"]),
             short(&work["digest"]),
@@ -191,6 +163,7 @@ fn table(out: &mut impl Write, plugins: &[Value]) -> io::Result<()> {
             shown(&work["tally"]["calls"]),
             faults,
             shown(&minute["p99_us"]),
+            fuel_ms(&minute["p99_fuel"], work),
             free,
             shown(&plugin["shadow"]["state"])
         )?;
@@ -208,7 +181,9 @@ fn one(out: &mut impl Write, plugin: &Value) -> io::Result<()> {
     for (pair, own) in work["pair_parameters"].as_object().into_iter().flatten() {
         writeln!(out, "  {pair} {own}")?;
     }
+    let fuel = &work["budget"]["fuel"];
     writeln!(out, "budget {}", shown(&work["budget"]))?;
+    writeln!(out, "fuel {} is {} ms of plain arithmetic on the host's machine", shown(fuel), fuel_ms(fuel, work))?;
     for pair in work["pairs"].as_array().into_iter().flatten() {
         writeln!(
             out,

@@ -1,4 +1,4 @@
-//! Questions as Flux. The text is made from checked names, times and numbers alone; `host/tests/history/flux.rs` has each form checked by
+//! Questions as Flux. The text is made from checked names, times and numbers alone; `host/tests/it/history/flux.rs` has each form checked by
 //! Flux's own front end.
 
 use std::fmt::Write as _;
