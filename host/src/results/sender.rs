@@ -86,7 +86,8 @@ impl Sender {
 
     /// Sends until `stop`, then once more what still waits. `looks`: whether it also sees to details and looks for listeners.
     pub(super) async fn run(&self, link: Link, looks: bool, stop: CancellationToken) {
-        let mut under_way = FuturesUnordered::new();
+        // Everything that uses the link is polled together: one of them may hold what the other waits for.
+        let (mut under_way, mut looking) = (FuturesUnordered::new(), FuturesUnordered::new());
         // Places of the readings that are under way; none: something is, and must be there before anything else.
         let mut places: Option<HashSet<Place>> = Some(HashSet::new());
         let (mut wait, mut resume_at) = (FIRST_WAIT, None);
@@ -126,20 +127,30 @@ impl Sender {
                 }
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => resume_at = None,
-                _ = look.tick(), if looks && resume_at.is_none() => {
-                    // Whatever else is under way: details are only written where the Hash stands at their reading.
-                    self.send(&link, Load { details: self.publication.sent().take_due(false), ..Load::default() }).await;
-                    self.publication.look_for_listeners(&link).await;
-                }
+                Some(()) = looking.next() => {}
+                _ = look.tick(), if looks && looking.is_empty() && resume_at.is_none() => looking.push(self.look(&link)),
                 () = self.wake.notified() => {}
             }
         }
-        while under_way.next().await.is_some() {}
+        loop {
+            tokio::select! {
+                Some(_) = under_way.next() => {}
+                Some(()) = looking.next() => {}
+                else => break,
+            }
+        }
         // The last readings first: their details follow them.
         self.send(&link, self.take(Vec::new())).await;
         if looks {
             self.send(&link, self.take(self.publication.sent().take_due(true))).await;
         }
+    }
+
+    /// Writes details that are due, and looks who listens. Whatever else is under way: details are only written where the Hash stands at their
+    /// reading.
+    async fn look(&self, link: &Link) {
+        self.send(link, Load { details: self.publication.sent().take_due(false), ..Load::default() }).await;
+        self.publication.look_for_listeners(link).await;
     }
 
     /// All that waits, and these details.
