@@ -49,6 +49,7 @@ export async function overview(browser, url) {
     await page.click("[data-language=en]");
     await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.innerText.includes("Overview"));
   });
+  await picture(page, "overview");
   await check("latency by stage is drawn and in numbers", async () => {
     await page.click(".manage summary");
     await page.waitForSelector('[data-test="stages"] canvas');
@@ -56,7 +57,6 @@ export async function overview(browser, url) {
     await picture(page, "stages");
     await page.click(".manage summary");
   });
-  await picture(page, "overview");
   await check("nothing was written to the console as an error on the desk", () => expect(errors.length === 0, errors.join("; ")));
   await context.close();
 

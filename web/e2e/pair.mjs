@@ -1,6 +1,6 @@
 // A pair's page: the live book, its panels, and how they are arranged.
 
-import { check, expect, open, picture, sticksOut } from "./harness.mjs";
+import { check, expect, open, picture, sticksOut, until } from "./harness.mjs";
 
 export async function pair(browser, url) {
   const { page, errors, context } = await open(browser, `${url}/#/`);
@@ -54,7 +54,14 @@ export async function pair(browser, url) {
     await page.waitForFunction((wanted) => document.querySelector('[gs-id="depth"]')?.getAttribute("gs-y") === wanted, before);
   });
   await check("a panel is dragged and resized by the mouse, and stays so", async () => {
-    const of = (name) => page.evaluate((wanted) => document.querySelector('[gs-id="levels"]')?.getAttribute(wanted), name);
+    /** Where the panel stands: x, y, width, height. */
+    const place = () => page.evaluate(() => ["gs-x", "gs-y", "gs-w", "gs-h"].map((name) => document.querySelector('[gs-id="levels"]')?.getAttribute(name)).join("."));
+    /** Another place than before, which is also the one that this browser keeps. */
+    const settled = (before) =>
+      until("the panel's new place is kept", async () => {
+        const now = await place();
+        return now !== before && (await page.evaluate((held) => Object.values(localStorage).some((text) => text.includes(held)), `levels.${now}`)) ? now : null;
+      });
     const drag = async (from, dx, dy) => {
       await page.mouse.move(from.x, from.y);
       await page.mouse.down();
@@ -69,20 +76,18 @@ export async function pair(browser, url) {
       return { x: x + width / 2, y: y + height / 2 };
     };
     await page.click('[data-test="arrange"]');
-    const [before, height] = [await of("gs-x"), await of("gs-h")];
+    const before = await place();
     await drag(await box('[data-panel="levels"] .panel-title'), 460, 0);
-    await page.waitForFunction((earlier) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-x") !== earlier, before);
+    const moved = await settled(before);
+    expect(Number(moved.split(".")[0]) > Number(before.split(".")[0]), `${before} became ${moved}`);
     await page.hover('[data-panel="levels"]');
     await drag(await box('[gs-id="levels"] > .ui-resizable-se'), 0, -140);
-    await page.waitForFunction((earlier) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-h") !== earlier, height);
-    const [x, h] = [await of("gs-x"), await of("gs-h")];
+    const sized = await settled(moved);
+    expect(Number(sized.split(".")[3]) < Number(moved.split(".")[3]), `${moved} became ${sized}`);
     await page.reload();
-    await page.waitForFunction(([wantedX, wantedH]) => {
-      const panel = document.querySelector('[gs-id="levels"]');
-      return panel?.getAttribute("gs-x") === wantedX && panel.getAttribute("gs-h") === wantedH;
-    }, [x, h]);
+    await until("the panel stands there again", async () => (await place()) === sized);
     await page.click('[data-test="layout-reset"]');
-    await page.waitForFunction((wanted) => document.querySelector('[gs-id="levels"]')?.getAttribute("gs-x") === wanted, before);
+    await until("the panel is back", async () => (await place()) === before);
   });
   await check("the heatmap of a page that was just opened begins with what stood before", async () => {
     const past = await (await fetch(new URL("/api/v1/books/BTC-USDT/heat", url))).json();

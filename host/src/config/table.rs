@@ -146,7 +146,7 @@ pub const LANE_MAX_FRAMES: Setting =
 /// Checkpoints.
 pub const LANE_CHECKPOINT_INTERVAL: Setting = setting(
     "LANE_CHECKPOINT_INTERVAL",
-    "30",
+    "60",
     "SECONDS",
     "Buffered lane: how often the plugins' states are written, from which a restart goes on (1 to 3600)",
 );

@@ -715,8 +715,8 @@ async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through
     assert_eq!(change("analyst", "POST", "/api/v1/alerts/1-000-0/acknowledge", "").await.code(), "not_found");
     assert!(read("/api/v1/alerts/recent").await.json()["alerts"].as_array().is_some_and(|steps| steps.len() >= 2));
     // A silence.
-    let silence = r#"{"pair":"BTC-USDT","until":"2099-01-01T00:00:00Z"}"#;
-    assert_eq!(change("analyst", "PUT", "/api/v1/alerts/silences/quiet", silence).await.code(), "bad_silence", "for longer than a year");
+    let silence = r#"{"pair":"BTC-USDT","until":"tomorrow"}"#;
+    assert_eq!(change("analyst", "PUT", "/api/v1/alerts/silences/quiet", silence).await.code(), "bad_silence");
     let silence = format!(r#"{{"pair":"BTC-USDT","until":"{}"}}"#, clock::rfc3339(clock::unix_ms() + 60_000));
     assert_eq!(change("analyst", "PUT", "/api/v1/alerts/silences/quiet", &silence).await.status, 200);
     until("the host has it", async || {
@@ -806,5 +806,5 @@ async fn a_host_that_is_not_there_is_named_with_what_to_do() {
         .await
         .expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && said.contains("no host answers at") && said.contains("hint:"), "{said}");
+    assert!(output.status.code() == Some(2) && said.contains("doesn't answer") && said.contains("hint:"), "{said}");
 }

@@ -181,6 +181,9 @@ impl Acknowledger {
     }
 }
 
+/// The readings of a plugin in order: sequence number and fields.
+type InOrder = Vec<(i64, BTreeMap<String, String>)>;
+
 /// What a run came to.
 struct Ended {
     /// What the plugins had gathered.
@@ -188,7 +191,7 @@ struct Ended {
     /// The last book, level by level.
     book: (String, String),
     /// Of each plugin, in the order of their publication: sequence number and fields, without the times of this host's clock.
-    readings: BTreeMap<&'static str, Vec<(i64, BTreeMap<String, String>)>>,
+    readings: BTreeMap<&'static str, InOrder>,
 }
 
 async fn end(redis: &Redis, watcher: Option<Watcher>) -> Ended {

@@ -19,6 +19,8 @@ export function told(error: unknown): string {
 
 /** A call without an answer is given up after this. */
 const PATIENCE_MS = 20_000;
+/** A component is compiled and proved before the answer: as long as the host itself takes for it. */
+const COMPILING_MS = 300_000;
 
 let heldToken: () => string = () => "";
 
@@ -42,14 +44,14 @@ export function address(path: string, query: Query = {}): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
-async function call(method: string, path: string, query: Query, body: BodyInit | null, type: string | null): Promise<Response> {
+async function call(method: string, path: string, query: Query, body: BodyInit | null, type: string | null, patienceMs = PATIENCE_MS): Promise<Response> {
   const headers = new Headers({ accept: "application/json" });
   const token = heldToken();
   if (token !== "") headers.set("authorization", `Bearer ${token}`);
   if (type !== null) headers.set("content-type", type);
   let response: Response;
   try {
-    response = await fetch(address(path, query), { method, headers, body, signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch(address(path, query), { method, headers, body, signal: AbortSignal.timeout(patienceMs) });
   } catch (error) {
     throw new ApiError(0, "unreachable", error instanceof Error ? error.message : String(error), "");
   }
@@ -78,7 +80,7 @@ export async function send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path:
 
 /** A change with a component. */
 export async function upload<T>(method: "POST" | "PUT", path: string, bytes: Blob, query: Query = {}): Promise<T> {
-  return json<T>(await call(method, path, query, bytes, "application/wasm"));
+  return json<T>(await call(method, path, query, bytes, "application/wasm", COMPILING_MS));
 }
 
 /** An answer kept as a file. */
