@@ -87,6 +87,7 @@ def compare_book(table, rust, kind, value, book):
     for (price, v, d, orders), ours in zip(sides, answer["sides"]):
         table.compare("distance", "numpy", ours["distance_bps"], d)
         table.compare("notional by kind of contract", "numpy", ours["notional"], v)
+        table.compare("bulk of a side", "scipy pmean", ours["bulk"], len(v) * stats.pmean(v, 0.25))
         compare_density(table, price, v, d, orders, ours)
         compare_large(table, price, v, d, ours)
     for volume, ours in zip(volumes, answer["costs"]):

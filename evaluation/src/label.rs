@@ -46,7 +46,8 @@ impl Measured {
     pub fn word(self) -> String {
         match self {
             Self::Times(times) => format!("{times:.0}× the background"),
-            Self::OfSide(_) => "15-30 % of its side".to_owned(),
+            Self::OfSide(share) if share < 0.5 => "15-30 % of its side".to_owned(),
+            Self::OfSide(_) => "50-100 % of its side".to_owned(),
         }
     }
 }

@@ -236,6 +236,8 @@ fn walls(dice: &mut Dice, giants: bool) -> Script {
     let mut at = WARM_UP;
     while at + 300 < Scenario::Walls.seconds() {
         let (both, first) = (dice.chance(0.5), either(dice));
+        // Shares of a side that giants of a usual book have too, or that they seldom have.
+        let least_share = if dice.chance(0.5) { 0.15 } else { 0.5 };
         let mut walls: Vec<WallPlan> = Vec::new();
         for side in Of::BOTH.into_iter().filter(|&side| both || side == first) {
             let count = if both { dice.between(1, 3) as usize } else { [1, 2, 3, 5][dice.between(0, 4) as usize] };
@@ -249,7 +251,7 @@ fn walls(dice: &mut Dice, giants: bool) -> Script {
             }
             for distance_bps in distances {
                 let times = if dice.chance(0.7) { 10.0 } else { [5.0, 20.0][usize::from(dice.chance(0.5))] };
-                let of_side = 0.15 + 0.15 * dice.unit();
+                let of_side = least_share * (1.0 + dice.unit());
                 let measured = if giants && !both { Measured::OfSide(of_side) } else { Measured::Times(times) };
                 let orders = if dice.chance(0.5) { 1 } else { 40 + dice.exponential(30.0) as u32 };
                 walls.push(WallPlan { side, distance_bps, measured, orders, ending: Ending::Pulled });

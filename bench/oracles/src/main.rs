@@ -9,6 +9,7 @@ use depth_anomaly::breadth::Levels;
 use large_orders::detection::{SideOrders, Threshold};
 use leadline_plugin::windows::{Cusum, RollingMedian, evidence, lag, trend};
 use leadline_plugin::{Continuity, Depth, DepthSide, Instrument, Kind, Side, Snapshot, Trust};
+use liquidity::bulk::bulk;
 use liquidity::{index, round_trip};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,6 +122,7 @@ fn of_side(depth: &Depth, side: &DepthSide, columns: &Side) -> Value {
     json!({
         "distance_bps": side.distance_bps,
         "notional": side.notional,
+        "bulk": bulk(side),
         "bandwidth_bps": bandwidth,
         "candidates": found.iter().map(|one| json!({
             "price": one.price, "distance_bps": one.distance_bps, "excess": one.excess, "notional": one.notional, "orders": one.orders,

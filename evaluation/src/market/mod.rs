@@ -134,7 +134,7 @@ impl Market {
                 if i == 0 {
                     side.churn(seconds, self.pace[1], &self.profile, &mut self.dice);
                 }
-                side.even_out(piece, &self.profile, &mut self.dice);
+                side.even_out(piece, (i + 1 == pieces).then_some(seconds), &self.profile, &mut self.dice);
             }
             self.settle();
         }

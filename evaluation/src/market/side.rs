@@ -17,6 +17,8 @@ const FRESH: f64 = 0.3;
 const BLOCK: usize = 8;
 const USUAL_OFF: f64 = 0.35;
 const EVENS_OUT_S: f64 = 60.0;
+/// So many blocks next to the touch are near it: holes that the price leaves are there.
+const NEAR_BLOCKS: usize = 12;
 /// A block that spans so many mean gaps (7, and 2 standard deviations of what chance makes of them) was left behind by the price. Of the levels that are
 /// missing there all but 1/e come within this time, s: on recorded BTC-USDT the 5 bps next to the touch have as many levels as usual one to two seconds
 /// after the price has gone 3 to 7 bps.
@@ -95,10 +97,15 @@ impl Side {
 
     /// Where a side is sparser than its profile says levels come, where it is denser they go, within half a minute or so, and within seconds where the price
     /// has left a hole: whatever it does, the density of levels comes back.
-    pub(super) fn even_out(&mut self, seconds: f64, profile: &Profile, dice: &mut Dice) {
+    ///
+    /// `near_s` have passed for the levels near the touch, where the price goes; `far_s` for the others, and none: they are left for later.
+    pub(super) fn even_out(&mut self, near_s: f64, far_s: Option<f64>, profile: &Profile, dice: &mut Dice) {
         let Some(best) = self.best() else { return };
         let mut end = self.levels.len();
+        let mut block = 0;
         while end > BLOCK {
+            let Some(seconds) = (if block < NEAR_BLOCKS { Some(near_s) } else { far_s }) else { return };
+            block += 1;
             let begin = end - BLOCK;
             let (far, near) = (self.levels[begin].key, self.levels[end - 1].key);
             let mean = Self::mean_gap(profile, best - (far + near) / 2);

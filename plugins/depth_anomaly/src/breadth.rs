@@ -138,7 +138,11 @@ impl Breadth {
         self.drift *= math::exp2(-1.0 / settings.drift_half_life);
         self.levels.push(change.map_or(f64::NAN, |change| change.levels));
         // Chance moves a sum over n levels by √n: so that few levels are as quiet as many, the mean is taken over what lies between n and the usual n.
-        let breadth = change.map_or(f64::NAN, |change| change.sum / (change.levels.max(1.0) * self.usual_levels).sqrt());
+        let breadth = change.map_or(f64::NAN, |change| {
+            let levels = change.levels.max(1.0);
+            let usual = if self.scales.is_some() { self.usual_levels } else { levels };
+            change.sum / (levels * usual).sqrt()
+        });
         self.changes.push(breadth);
         if !breadth.is_nan() {
             self.drift += breadth;

@@ -22,11 +22,11 @@ leadline_plugin::parameters! {
         /// Slack of the CUSUM of the breadth, in standard deviations.
         breadth_slack: f64 = 2.0, unit "1", range 0.1 to 10.0;
         /// Threshold of that CUSUM; the sum stops at three times as much.
-        breadth_threshold: f64 = 4.0, unit "1", range 1.0 to 1000.0;
+        breadth_threshold: f64 = 4.5, unit "1", range 1.0 to 1000.0;
         /// What has added up of the breadth is forgotten by half within this time.
         drift_half_life: f64 = 30.0, unit "s", range 5.0 to 600.0;
         /// Deviations of it at which it is a warning.
-        drift_full: f64 = 5.0, unit "1", range 1.0 to 100.0;
+        drift_full: f64 = 6.0, unit "1", range 1.0 to 100.0;
         /// And at least this much: 1 is every level that lost a third or more, 0.5 half of the levels.
         drift_floor: f64 = 1.0, unit "1", range 0.05 to 5.0;
         /// Times the threshold at which one kind of evidence alone is an alert.

@@ -27,7 +27,7 @@ parameters! {
         /// And until the imbalance is back within this; not above entry.
         exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
         /// And the net weight of the large levels is this many times its median over the last seconds.
-        unusual: f64 = 6.0, unit "times", range 0.0 to 100.0;
+        unusual: f64 = 6.4, unit "times", range 0.0 to 100.0;
         /// The seconds that tell what is usual.
         history: u32 = 900, unit "s", range 60.0 to 3600.0;
         /// A tendency that lasts longer than this becomes the usual.

@@ -36,6 +36,8 @@ pub struct Second {
     pub lasting: f64,
     /// Lasting indices below these are a warning, an alert.
     pub lines: [f64; 2],
+    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning.
+    pub bulk: [f64; 2],
 }
 
 /// The state and for how many samples in a row the lasting index has been where. Samples are a second apart.
@@ -56,9 +58,11 @@ impl Default for Alarm {
 impl Alarm {
     /// One second. Gives a notice when the state changes.
     pub fn push(&mut self, second: &Second, settings: &Settings) -> Option<Notice> {
-        let Second { index, lasting, lines } = *second;
+        let Second { index, lasting, lines, bulk: [bulk, bulk_line] } = *second;
+        // Back when it has come more than half of the way, in logarithms.
+        let full = bulk * bulk > 100.0 * bulk_line;
         for (run, holds) in [
-            (&mut self.above_warning, lasting > settings.warning_back_above && index > settings.warning_below),
+            (&mut self.above_warning, full && lasting > settings.warning_back_above && index > settings.warning_below),
             (&mut self.above_alert, lasting > settings.alert_back_above && index > settings.alert_below),
         ] {
             *run = if holds { run.saturating_add(1) } else { 0 };
@@ -67,7 +71,7 @@ impl Alarm {
         let usual = if lasts(self.above_warning) { State::Normal } else { State::Warning };
         let raised = if index < settings.alert_at_once_below || lasting < lines[1] {
             State::Alert
-        } else if lasting < lines[0] {
+        } else if lasting < lines[0] || bulk < bulk_line {
             State::Warning
         } else {
             State::Normal
@@ -86,13 +90,23 @@ impl Alarm {
         let (severity, message) = match self.state {
             State::Normal => (Severity::Normal, "liquidity is back to normal".to_owned()),
             State::Warning if before == State::Alert => (Severity::Warning, format!("liquidity recovers: its index is {index:.0} of 100")),
-            State::Warning => (Severity::Warning, format!("liquidity is below usual: its lasting index is {lasting:.0} of 100")),
+            State::Warning if lasting < second.lines[0] => {
+                (Severity::Warning, format!("liquidity is below usual: its lasting index is {lasting:.0} of 100"))
+            }
+            State::Warning => {
+                (Severity::Warning, format!("liquidity is below usual: a side's orders have {:.0} % of their usual bulk", second.bulk[0]))
+            }
             State::Alert => {
                 (Severity::Alert, format!("liquidity is far below usual: its index is {index:.0} of 100, its lasting index {lasting:.0}"))
             }
         };
         let code = format!("liquidity_{}", self.state.word());
-        let fields = vec![fields::number("index", index), fields::number("lasting", lasting), fields::text("before", before.word())];
+        let fields = vec![
+            fields::number("index", index),
+            fields::number("lasting", lasting),
+            fields::number("bulk", second.bulk[0]),
+            fields::text("before", before.word()),
+        ];
         Notice { severity, code, message, fields }
     }
 }
@@ -107,7 +121,7 @@ mod tests {
         let settings = Settings::default();
         runs.iter()
             .map(|&(seconds, index, lasting)| {
-                let second = Second { index, lasting, lines: [75.0, 50.0] };
+                let second = Second { index, lasting, lines: [75.0, 50.0], bulk: [100.0, 80.0] };
                 (0..seconds).for_each(|_| drop(alarm.push(&second, &settings)));
                 alarm.state
             })
@@ -132,9 +146,21 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_thins_out_raises_until_it_is_half_way_back() {
+        use State::{Normal, Warning};
+        let (mut alarm, settings) = (Alarm::default(), Settings::default());
+        let mut run = |seconds: u32, bulk: f64| {
+            let second = Second { index: 95.0, lasting: 95.0, lines: [75.0, 50.0], bulk: [bulk, 64.0] };
+            (0..seconds).for_each(|_| drop(alarm.push(&second, &settings)));
+            alarm.state
+        };
+        assert_eq!([run(1000, 65.0), run(1, 63.0), run(1000, 79.0), run(181, 81.0)], [Normal, Warning, Warning, Normal]);
+    }
+
+    #[test]
     fn each_change_is_told_once() {
         let (mut alarm, settings) = (Alarm::default(), Settings::default());
-        let second = |i: i32| Second { index: if i < 10 { 5.0 } else { 100.0 }, lasting: 95.0, lines: [75.0, 50.0] };
+        let second = |i: i32| Second { index: if i < 10 { 5.0 } else { 100.0 }, lasting: 95.0, lines: [75.0, 50.0], bulk: [100.0, 0.0] };
         let told: Vec<String> = (0..400).filter_map(|i| alarm.push(&second(i), &settings)).map(|notice| notice.code).collect();
         assert_eq!(told, ["liquidity_alert", "liquidity_normal"]);
     }

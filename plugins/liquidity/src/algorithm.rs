@@ -8,7 +8,8 @@
 //! Exchange time that goes back closes the running minute; history stays, and nothing in between is filled.
 
 use crate::alarm::State;
-use crate::baseline::{COMPONENTS, COST, HALF, Source};
+use crate::baseline::{COMPONENTS, COST, HALF, PARTS, Source};
+use crate::bulk::bulk;
 use crate::index::Trend;
 use crate::parameters::Settings;
 use crate::round_trip::EXHAUSTED_BPS;
@@ -53,7 +54,7 @@ pub struct Component {
     pub value: f64,
     /// What is usual.
     pub usual: f64,
-    /// Weight in the index; 0 when it is left out.
+    /// Weight in the index; 0 when it is left out, or no part of the index.
     pub weight: f64,
     /// Why it is left out.
     pub left_out: Option<LeftOut>,
@@ -66,7 +67,7 @@ pub struct Report {
     pub index: f64,
     /// State of the alarm.
     pub state: State,
-    /// Spread, depth in the 2nd and in the 3rd band, cost.
+    /// Spread, depth in the 2nd and in the 3rd band, cost; bulk of bids and of asks.
     pub components: [Component; COMPONENTS],
     /// Reach of the 2nd and the 3rd band, of bids and of asks, bps.
     pub reach: [[f64; 2]; 2],
@@ -76,6 +77,8 @@ pub struct Report {
     pub exhausted: bool,
     /// The index that lasts, and below which it is a warning.
     pub lasting: [f64; 2],
+    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning.
+    pub bulk: [f64; 2],
     /// None with fewer than ten minutes.
     pub trend: Option<Trend>,
     /// Minutes that the baseline reaches back over.
@@ -96,6 +99,8 @@ pub struct Liquidity {
     grid: SecondGrid<Sample>,
     phase: Phase,
     generation: u32,
+    /// The second of the newest book, and the bulk of bids and asks in its first one: hundreds of roots, which needn't be drawn of every book.
+    bulk: (u64, [f64; 2]),
     /// Grid seconds so far; a caller that keeps what it made of a report makes it anew when this moves.
     pub ticks: u64,
 }
@@ -110,12 +115,12 @@ impl Liquidity {
     /// An instance without history.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { grid: SecondGrid::default(), phase: Phase::gauging(settings), generation: 0, ticks: 0 }
+        Self { grid: SecondGrid::default(), phase: Phase::gauging(settings), generation: 0, bulk: (0, [f64::NAN; 2]), ticks: 0 }
     }
 
     /// A valid book, which `depth` was read from. `restarted`: the step to it is none. Gives the notices that are due.
     pub fn push(&mut self, depth: &Depth, book: &Snapshot, kind: Kind, restarted: bool, settings: &Settings) -> Vec<Notice> {
-        let Self { grid, phase, generation, ticks } = self;
+        let Self { grid, phase, generation, ticks, .. } = self;
         let mut notices = Vec::new();
         grid.advance(book.time_ms, restarted, |tick| {
             *ticks += 1;
@@ -143,6 +148,10 @@ impl Liquidity {
                 *phase = Phase::gauging(settings);
             }
         });
+        let second = book.time_ms.div_ceil(1000);
+        if self.bulk.0 != second {
+            self.bulk = (second, [bulk(&depth.bids), bulk(&depth.asks)]);
+        }
         let levels = settings.feed_levels as usize;
         let sample = match &self.phase {
             Phase::Gauging { .. } => {
@@ -151,7 +160,7 @@ impl Liquidity {
                 let deep = depth.bids.notional_within(own.bids[2]).min(depth.asks.notional_within(own.asks[2]));
                 Sample::Gauge { spread_bps: depth.spread_bps, coverage, deep }
             }
-            Phase::Watching(watch) => Sample::Measured(watch.measure(depth, book, kind, self.generation, levels)),
+            Phase::Watching(watch) => Sample::Measured(watch.measure(depth, book, kind, self.bulk.1, self.generation, levels)),
         };
         self.grid.hold(book.time_ms, sample);
         notices
@@ -192,13 +201,14 @@ impl Liquidity {
             components: std::array::from_fn(|i| Component {
                 value: value[i],
                 usual: watch.baseline[i],
-                weight: watch.weights[i],
-                left_out: watch.left_out[i],
+                weight: if i < PARTS { watch.weights[i] } else { 0.0 },
+                left_out: watch.left_out.get(i).copied().flatten(),
             }),
             reach: [[watch.bands.bids[1], watch.bands.asks[1]], [watch.bands.bids[2], watch.bands.asks[2]]],
             volume: watch.volume,
             exhausted: value[COST] >= EXHAUSTED_BPS,
-            lasting: [watch.lasting.index(), watch.lines(settings)[0]],
+            lasting: [watch.lasting.ratio(), watch.lines(settings)[0]],
+            bulk: watch.lasting_bulk(settings),
             trend: watch.course.trend,
             age_minutes: watch.history.age_minutes(source),
             source,
@@ -214,6 +224,7 @@ impl Liquidity {
                 watch.history.fits()
                     && watch.course.fits()
                     && watch.lasting.fits()
+                    && watch.bulk.fits()
                     && watch.recent.iter().all(|recent| recent.window().capacity() == 60)
             }
         }

@@ -5,7 +5,13 @@ use leadline_plugin::windows::{Ring, RollingMedian};
 use serde::{Deserialize, Serialize};
 
 /// Components of the index: relative spread, depth in the 2nd and in the 3rd band, cost of the round trip.
-pub const COMPONENTS: usize = 4;
+pub const PARTS: usize = 4;
+
+/// These, and the bulk of the bids and of the asks.
+pub const COMPONENTS: usize = PARTS + 2;
+
+/// One weight for each component of the index.
+pub type Weights = [f64; PARTS];
 
 /// The cost's place among them.
 pub const COST: usize = 3;
@@ -32,7 +38,7 @@ pub enum Source {
     HourOfDay,
 }
 
-/// One-minute medians and what they make usual. Hours are kept as one value a day, so that two weeks take 11 KB.
+/// One-minute medians and what they make usual. Hours are kept as one value a day, so that two weeks take 16 KB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     minutes: [RollingMedian; COMPONENTS],
@@ -163,7 +169,7 @@ mod tests {
 
     /// A spread that is 10 + the hour of day, all else constant.
     fn by_hour(minute: u64) -> Components {
-        [10.0 + (minute / 60 % 24) as f64, 1.0, 2.0, 3.0]
+        [10.0 + (minute / 60 % 24) as f64, 1.0, 2.0, 3.0, 4.0, 5.0]
     }
 
     fn after(minutes: u64) -> History {
@@ -175,10 +181,10 @@ mod tests {
     #[test]
     fn is_the_median_of_a_day_until_the_eighth() {
         let history = after(60);
-        assert_eq!(history.baseline(60), ([10.0, 1.0, 2.0, 3.0], Source::Day));
+        assert_eq!(history.baseline(60), ([10.0, 1.0, 2.0, 3.0, 4.0, 5.0], Source::Day));
         assert_eq!(history.age_minutes(Source::Day), 60);
         let history = after(7 * 1440);
-        assert_eq!(history.baseline(0), ([21.5, 1.0, 2.0, 3.0], Source::Day), "the last hour of the seventh day isn't over");
+        assert_eq!(history.baseline(0), ([21.5, 1.0, 2.0, 3.0, 4.0, 5.0], Source::Day), "the last hour of the seventh day isn't over");
     }
 
     #[test]
@@ -200,7 +206,7 @@ mod tests {
         let history = after(20 * 1440);
         assert_eq!(history.hours.iter().map(Ring::len).max(), Some(DAYS));
         assert_eq!(history.count(0), WINDOW_MINUTES);
-        assert!(leadline_plugin::windows::saved::write(1, &history).unwrap().len() < 64 << 10);
+        assert!(leadline_plugin::windows::saved::write(1, &history).unwrap().len() < 96 << 10);
     }
 
     #[test]
@@ -218,7 +224,7 @@ mod tests {
     fn linking_scales_the_cost_alone() {
         let mut history = after(3 * 1440);
         history.scale_cost(2.0);
-        assert_eq!(history.of_day(), [21.5, 1.0, 2.0, 6.0]);
-        assert_eq!(history.of_hour(4), [14.0, 1.0, 2.0, 6.0]);
+        assert_eq!(history.of_day(), [21.5, 1.0, 2.0, 6.0, 4.0, 5.0]);
+        assert_eq!(history.of_hour(4), [14.0, 1.0, 2.0, 6.0, 4.0, 5.0]);
     }
 }

@@ -1,6 +1,6 @@
 //! The index: how liquid a book is against what is usual, and where it is going.
 
-use crate::baseline::{COMPONENTS, Components};
+use crate::baseline::{PARTS, Weights};
 use leadline_plugin::math;
 use leadline_plugin::windows::{Ring, evidence, trend};
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,15 @@ pub const MOST: f64 = 200.0;
 pub const TREND_MINUTES: usize = 60;
 
 /// Whether more of a component is more liquid.
-const SIGN: Components = [-1.0, 1.0, 1.0, -1.0];
+const SIGN: Weights = [-1.0, 1.0, 1.0, -1.0];
 
-/// 100·exp(Σ w·ln(value/usual)), signs turned for spread and cost, within [0, 200]. A component with weight 0 isn't looked at. NaN when another one is missing.
+/// 100·exp(Σ w·ln(value/usual)), signs turned for spread and cost, within [0, 200]. A component with weight 0 isn't looked at. NaN when another one is missing;
+/// what comes after the components of the index is no part of it.
 #[must_use]
-pub fn index(value: &Components, usual: &Components, weights: &Components) -> f64 {
+pub fn index(value: &[f64], usual: &[f64], weights: &Weights) -> f64 {
     let mut sum = 0.0;
-    for component in (0..COMPONENTS).filter(|&component| weights[component] > 0.0) {
-        sum += weights[component] * SIGN[component] * math::ln(value[component] / usual[component]);
+    for (((value, usual), weight), sign) in value.iter().zip(usual).zip(weights).zip(SIGN).take(PARTS).filter(|part| *part.0.1 > 0.0) {
+        sum += weight * sign * math::ln(value / usual);
     }
     // `clamp` leaves NaN alone, and minus infinity (a band without orders) is an index of 0.
     (100.0 * math::exp(sum)).clamp(0.0, MOST)
@@ -83,12 +84,12 @@ impl Course {
 mod tests {
     use super::*;
 
-    const WEIGHTS: Components = [0.20, 0.25, 0.25, 0.30];
-    const USUAL: Components = [2.0, 1000.0, 5000.0, 3.0];
+    const WEIGHTS: Weights = [0.20, 0.25, 0.25, 0.30];
+    const USUAL: Weights = [2.0, 1000.0, 5000.0, 3.0];
 
     #[test]
     fn closed_forms() {
-        let close = |value: Components, expected: f64| {
+        let close = |value: Weights, expected: f64| {
             let found = index(&value, &USUAL, &WEIGHTS);
             assert!((found - expected).abs() < 1e-9, "{found} for {expected}");
         };

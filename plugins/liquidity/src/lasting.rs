@@ -1,8 +1,8 @@
-//! What of the index lasts: its mean over the last minutes, and how low that gets by itself on this pair.
+//! What lasts: the mean over the last minutes, and how low that gets by itself on this pair.
 //!
 //! The index of a minute jumps on most pairs: single giants make much of a band's depth. What a drain leaves is seen in the mean of some minutes, and
 //! how low that goes without one is a property of the pair. So of each hour the lowest mean is kept, for two weeks; the line that a warning wants is so many
-//! deviations below their median. Medians, because hours in which liquidity did drain must not move the line.
+//! deviations below their median. Hours in which the state wasn't normal say nothing of what is usual and are left out.
 
 use crate::parameters::Settings;
 use leadline_plugin::math;
@@ -12,19 +12,20 @@ use serde::{Deserialize, Serialize};
 
 /// Hours that are remembered, and how many say what is usual.
 const HOURS: usize = 14 * 24;
-const HOURS_WANTED: usize = 24;
+const HOURS_WANTED: usize = 48;
 /// Seconds of an hour that make it one to remember.
 const HALF_AN_HOUR: u32 = 1800;
 
-/// The index that lasts, as the logarithm of its ratio to 100.
+/// Two series of ratios to what is usual, in percent (100 is usual), and the lower of their means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lasting {
-    /// Mean of ln(index / 100), the newest second weighing most.
-    mean: f64,
-    /// The hour since 1970 that is running, the lowest mean in it, and its seconds so far.
+    /// Means of ln(ratio / 100), the newest second weighing most.
+    means: [f64; 2],
+    /// The hour since 1970 that is running, the lowest mean in it, its seconds so far, and whether one of them wasn't normal.
     hour: u64,
     lowest: f64,
     seconds: u32,
+    spoilt: bool,
     hours: Ring<f64>,
     /// Of the lowest means: median and 1.4826 · median absolute deviation. None with too few.
     usual: Option<[f64; 2]>,
@@ -32,51 +33,64 @@ pub struct Lasting {
 
 impl Default for Lasting {
     fn default() -> Self {
-        Self { mean: 0.0, hour: 0, lowest: 0.0, seconds: 0, hours: Ring::new(HOURS), usual: None }
+        Self { means: [0.0; 2], hour: 0, lowest: 0.0, seconds: 0, spoilt: false, hours: Ring::new(HOURS), usual: None }
     }
 }
 
 impl Lasting {
-    /// The index of one second, counted since 1970. Below 1 counts as 1.
-    pub fn push(&mut self, second: u64, index: f64, settings: &Settings) {
+    /// The ratios of one second, counted since 1970. Below 1 % counts as 1 %; NaN is usual. `normal`: whether the state was, before it.
+    pub fn push(&mut self, second: u64, ratios: [f64; 2], normal: bool, settings: &Settings) {
         if second / 3600 != self.hour {
             self.close_hour();
             self.hour = second / 3600;
         }
         let part = 1.0 - math::exp(-1.0 / (60.0 * settings.lasting_minutes));
-        self.mean += part * (math::ln(index.max(1.0) / 100.0) - self.mean);
-        self.lowest = if self.seconds == 0 { self.mean } else { math::smaller(self.lowest, self.mean) };
+        for (mean, ratio) in self.means.iter_mut().zip(ratios) {
+            let value = if ratio.is_nan() { 0.0 } else { math::ln(ratio.max(1.0) / 100.0) };
+            *mean += part * (value - *mean);
+        }
+        let mean = self.mean();
+        self.lowest = if self.seconds == 0 { mean } else { math::smaller(self.lowest, mean) };
         self.seconds = self.seconds.saturating_add(1);
+        self.spoilt |= !normal;
     }
 
     /// Missing seconds: what isn't seen counts as usual.
     pub fn skip(&mut self, seconds: u64, settings: &Settings) {
-        self.mean *= math::exp(-(seconds as f64) / (60.0 * settings.lasting_minutes));
+        let left = math::exp(-(seconds as f64) / (60.0 * settings.lasting_minutes));
+        self.means.iter_mut().for_each(|mean| *mean *= left);
     }
 
-    /// The index that lasts, 0 to 200.
-    #[must_use]
-    pub fn index(&self) -> f64 {
-        100.0 * math::exp(self.mean)
+    /// What is usual is measured in another way from here on: the hours so far say nothing of it. Their line holds until there are new ones.
+    pub fn begin_anew(&mut self) {
+        self.hours = Ring::new(HOURS);
+        self.spoilt = true;
     }
 
-    /// The index below which it is out of the ordinary: `below`, or less where this pair goes that low by itself.
+    /// The lower one of the ratios that last.
     #[must_use]
-    pub fn line(&self, below: f64, deviations: f64) -> f64 {
-        match self.usual {
-            Some([middle, deviation]) => math::smaller(below, 100.0 * math::exp(middle - deviations * deviation)),
-            None => below,
-        }
+    pub fn ratio(&self) -> f64 {
+        100.0 * math::exp(self.mean())
+    }
+
+    /// The ratio below which it is out of the ordinary, so many deviations from what is usual. None while that isn't known.
+    #[must_use]
+    pub fn line(&self, deviations: f64) -> Option<f64> {
+        self.usual.map(|[middle, deviation]| 100.0 * math::exp(middle - deviations * deviation))
     }
 
     /// Whether a restored one has the shape that the rest relies on.
     #[must_use]
     pub fn fits(&self) -> bool {
-        self.hours.capacity() == HOURS && self.mean.is_finite()
+        self.hours.capacity() == HOURS && self.means.iter().all(|mean| mean.is_finite())
+    }
+
+    fn mean(&self) -> f64 {
+        math::smaller(self.means[0], self.means[1])
     }
 
     fn close_hour(&mut self) {
-        if self.seconds >= HALF_AN_HOUR {
+        if self.seconds >= HALF_AN_HOUR && !self.spoilt {
             self.hours.push(self.lowest);
             if self.hours.len() >= HOURS_WANTED {
                 let mut values: Vec<f64> = self.hours.iter().collect();
@@ -85,6 +99,7 @@ impl Lasting {
             }
         }
         self.seconds = 0;
+        self.spoilt = false;
     }
 }
 
@@ -93,30 +108,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_the_index_within_minutes() {
+    fn follows_the_lower_one_within_minutes() {
         let (mut lasting, settings) = (Lasting::default(), Settings::default());
-        let minutes = settings.lasting_minutes;
-        (0..(60.0 * minutes) as u64).for_each(|second| lasting.push(second, 50.0, &settings));
+        let seconds = (60.0 * settings.lasting_minutes) as u64;
+        (0..seconds).for_each(|second| lasting.push(second, [50.0, f64::NAN], true, &settings));
         let expected = 100.0 * (0.5_f64.ln() * (1.0 - (-1.0_f64).exp())).exp();
-        assert!((lasting.index() - expected).abs() < 0.1, "{}", lasting.index());
+        assert!((lasting.ratio() - expected).abs() < 0.1, "{}", lasting.ratio());
         lasting.skip(86_400, &settings);
-        assert!((lasting.index() - 100.0).abs() < 1e-6, "what isn't seen is usual");
+        assert!((lasting.ratio() - 100.0).abs() < 1e-6, "what isn't seen is usual");
     }
 
     #[test]
     fn the_line_is_where_the_pair_goes_by_itself() {
         let (mut lasting, settings) = (Lasting::default(), Settings::default());
-        // Each hour dips to one of three depths.
-        for second in 0..3600 * 30_u64 {
-            if second < 3600 * 24 {
-                assert_eq!(lasting.line(75.0, 3.0), 75.0, "{second}");
+        for second in 0..3600 * 70_u64 {
+            if second < 3600 * 48 {
+                assert_eq!(lasting.line(3.0), None, "{second}");
             }
-            let index = 100.0 * (-0.2 - 0.05 * (second / 3600 % 3) as f64).exp();
-            lasting.push(second, index, &settings);
+            // Each hour dips to one of three depths, for half of it; from the 60th on it is gone, which isn't normal.
+            let hour = second / 3600;
+            let dip = if second % 3600 < 1800 { -0.2 - 0.05 * (hour % 3) as f64 } else { 0.0 };
+            let ratio = 100.0 * if hour < 60 { dip.exp() } else { 0.1 };
+            lasting.push(second, [ratio, 100.0], hour < 60, &settings);
         }
-        let line = lasting.line(75.0, 3.0);
-        // Lowest means near -0.2, -0.25 and -0.3: their median, and 3 · 1.4826 · 0.05 below.
-        assert!((line - 100.0 * (-0.25_f64 - 3.0 * 1.4826 * 0.05).exp()).abs() < 4.0, "{line}");
-        assert!(lasting.line(40.0, 3.0) <= 40.0);
+        // Lowest means: 95 % of -0.2, -0.25 and -0.3. Their median, and 3 · 1.4826 · 0.05 below.
+        let expected = 100.0 * (0.95 * (-0.25_f64 - 3.0 * 1.4826 * 0.05)).exp();
+        let line = lasting.line(3.0).unwrap();
+        assert!((line - expected).abs() < 1.0, "{line} for {expected}");
+        lasting.begin_anew();
+        (3600 * 70..3600 * 120).for_each(|second| lasting.push(second, [100.0; 2], true, &settings));
+        assert!(lasting.line(3.0).unwrap() > 99.0, "two days after a new beginning it is theirs");
     }
 }

@@ -6,6 +6,7 @@
 //! - [`algorithm`]: books in, one sample a second, a report out.
 //! - `watch`: samples to minutes, minutes to a baseline, both to the index; the volume and what is left out.
 //! - [`round_trip`]: the cost of buying and selling again.
+//! - [`bulk`]: what a side's levels hold, giants aside.
 //! - [`baseline`]: what is usual: the median of a day, later of the hour of day.
 //! - [`index`]: the index from components and baseline, and its trend.
 //! - [`lasting`]: what of the index lasts, and how low that goes by itself.
@@ -17,6 +18,7 @@
 pub mod alarm;
 pub mod algorithm;
 pub mod baseline;
+pub mod bulk;
 pub mod index;
 pub mod lasting;
 pub mod parameters;
@@ -24,7 +26,7 @@ pub mod round_trip;
 mod watch;
 
 use algorithm::{COMPLETE, Evidence, Liquidity, PROVISIONAL, Report};
-use baseline::Source;
+use baseline::{COST, Source};
 use leadline_plugin::{Analysis, Analyzed, Answer, Book, Instrument, Json, Kind, Lane, format};
 use parameters::Settings;
 
@@ -43,6 +45,10 @@ leadline_plugin::outputs! {
         lasting: f64, Score, low 0.0, high 200.0;
         /// A lasting index below this is a warning: 75, or less where the pair goes that low by itself
         warning_line: f64, Score, low 0.0, high 200.0;
+        /// What the levels of the weaker side hold, giants aside, over the last minutes, of what is usual
+        bulk: f64, Ratio, unit "%", low 0.0;
+        /// A bulk below this is a warning; 0 before a day tells how low it goes by itself
+        bulk_line: f64, Ratio, unit "%", low 0.0;
         /// Change of the index over an hour (Theil-Sen)
         trend: Option<f64>, Ratio, unit "%/h", low -100.0;
         /// Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)
@@ -80,6 +86,8 @@ impl LiquidityAnalysis {
             components: Json(components),
             lasting: report.lasting[0],
             warning_line: report.lasting[1],
+            bulk: report.bulk[0],
+            bulk_line: report.bulk[1],
             trend: report.trend.map(|trend| trend.percent_an_hour),
             trend_p: report.trend.map(|trend| trend.p),
             baseline: if report.source == Source::Day { "day" } else { "hour_of_day" },
@@ -161,7 +169,9 @@ fn components(report: &Report) -> String {
         out.push_str(name);
         format::write(out, value);
     };
-    for (i, (name, component)) in ["spread_bps", "depth_2", "depth_3", "cost_bps"].into_iter().zip(&report.components).enumerate() {
+    for (i, (name, component)) in
+        ["spread_bps", "depth_2", "depth_3", "cost_bps", "bulk_bid", "bulk_ask"].into_iter().zip(&report.components).enumerate()
+    {
         out.push_str(if i == 0 { "{\"" } else { "},\"" });
         out.push_str(name);
         put(&mut out, "\":{\"value\":", component.value);
@@ -174,9 +184,12 @@ fn components(report: &Report) -> String {
             put(&mut out, ",\"bid_bps\":", report.reach[i - 1][0]);
             put(&mut out, ",\"ask_bps\":", report.reach[i - 1][1]);
         }
+        if i == COST {
+            put(&mut out, ",\"volume\":", report.volume);
+            out.push_str(if report.exhausted { ",\"exhausted\":true" } else { ",\"exhausted\":false" });
+        }
     }
-    put(&mut out, ",\"volume\":", report.volume);
-    out.push_str(if report.exhausted { ",\"exhausted\":true}}" } else { ",\"exhausted\":false}}" });
+    out.push_str("}}");
     out
 }
 

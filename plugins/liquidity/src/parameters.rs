@@ -25,8 +25,8 @@ leadline_plugin::parameters! {
         warning_below: f64 = 75.0, unit "index", range 0.0 to 200.0;
         /// A lasting index below is an alert, where the pair doesn't go as low by itself.
         alert_below: f64 = 50.0, unit "index", range 0.0 to 200.0;
-        /// Deviations below the median of each hour's lowest lasting index from which the pair doesn't go as low by itself.
-        unusual: f64 = 3.5, unit "deviations", range 0.0 to 100.0;
+        /// Deviations below the median of what each hour goes down to from which the pair doesn't go as low by itself.
+        unusual: f64 = 3.3, unit "deviations", range 0.0 to 100.0;
         /// An index below is an alert at once.
         alert_at_once_below: f64 = 10.0, unit "index", range 0.0 to 200.0;
         /// A lasting index above ends a warning when it stays there.

@@ -3,9 +3,9 @@
 //! The first volume comes from each sample's own spread and coverage, since there are no bands yet. It is renewed when the history is complete,
 //! and daily: for an hour both costs are measured, then the old series is multiplied by the median of their ratios, as index providers link a changed basket.
 
-use crate::alarm::{Alarm, Second};
+use crate::alarm::{Alarm, Second, State};
 use crate::algorithm::{COMPLETE, PROVISIONAL};
-use crate::baseline::{COMPONENTS, COST, Components, HALF, History, Source, WINDOW_MINUTES, medians};
+use crate::baseline::{COMPONENTS, COST, Components, HALF, History, PARTS, Source, WINDOW_MINUTES, Weights, medians};
 use crate::index::{Course, index};
 use crate::lasting::Lasting;
 use crate::parameters::Settings;
@@ -13,7 +13,7 @@ use crate::round_trip::{self, EXHAUSTED_BPS};
 use leadline_plugin::windows::bands::{self, BandDepth};
 use leadline_plugin::windows::median::median;
 use leadline_plugin::windows::{Bands, RollingMedian};
-use leadline_plugin::{Depth, Kind, Notice, Snapshot};
+use leadline_plugin::{Depth, Kind, Notice, Snapshot, math};
 use serde::{Deserialize, Serialize};
 
 /// Share of the samples that may be cut or empty.
@@ -33,6 +33,8 @@ pub(crate) struct Measured {
     spread_bps: f64,
     depth_2: f64,
     depth_3: f64,
+    /// Of bids and asks.
+    bulk: [f64; 2],
     /// Costs of the volume and of the one that is to follow it, with these volumes.
     costs: [(f64, f64); 2],
 }
@@ -70,8 +72,8 @@ pub(crate) struct Watch {
     pub(crate) history: History,
     pub(crate) baseline: Components,
     pub(crate) hour_of_day: bool,
-    pub(crate) weights: Components,
-    pub(crate) left_out: [Option<LeftOut>; COMPONENTS],
+    pub(crate) weights: Weights,
+    pub(crate) left_out: [Option<LeftOut>; PARTS],
     /// Of the samples so far: all, and by depth cut and empty ones. Counted while warming up.
     seen: u32,
     cut: [u32; 2],
@@ -79,6 +81,7 @@ pub(crate) struct Watch {
     pub(crate) index: f64,
     pub(crate) course: Course,
     pub(crate) lasting: Lasting,
+    pub(crate) bulk: Lasting,
     pub(crate) alarm: Alarm,
 }
 
@@ -96,21 +99,22 @@ impl Watch {
             baseline: [f64::NAN; COMPONENTS],
             hour_of_day: false,
             weights: settings.weights(),
-            left_out: [None; COMPONENTS],
+            left_out: [None; PARTS],
             seen: 0,
             cut: [0; 2],
             empty: [0; 2],
             index: f64::NAN,
             course: Course::default(),
             lasting: Lasting::default(),
+            bulk: Lasting::default(),
             alarm: Alarm::default(),
         };
         watch.weigh(settings);
         watch
     }
 
-    /// Components of one book.
-    pub(crate) fn measure(&self, depth: &Depth, book: &Snapshot, kind: Kind, generation: u32, levels: usize) -> Measured {
+    /// Components of one book, whose second has this bulk.
+    pub(crate) fn measure(&self, depth: &Depth, book: &Snapshot, kind: Kind, bulk: [f64; 2], generation: u32, levels: usize) -> Measured {
         let depths = self.bands.depths(depth, levels);
         let weaker = |band: usize| match (depths[band], depths[bands::BANDS + band]) {
             (BandDepth::Seen(bids), BandDepth::Seen(asks)) => bids.min(asks),
@@ -118,7 +122,14 @@ impl Watch {
         };
         let cost = |volume: f64| (volume, round_trip::cost(volume, depth, book, kind).unwrap_or(EXHAUSTED_BPS));
         let next = self.renewal.as_ref().map_or((f64::NAN, f64::NAN), |renewal| cost(renewal.volume));
-        Measured { generation, spread_bps: depth.spread_bps, depth_2: weaker(1), depth_3: weaker(2), costs: [cost(self.volume), next] }
+        Measured {
+            generation,
+            spread_bps: depth.spread_bps,
+            depth_2: weaker(1),
+            depth_3: weaker(2),
+            bulk,
+            costs: [cost(self.volume), next],
+        }
     }
 
     pub(crate) fn push(&mut self, second: u64, sample: &Measured, settings: &Settings) -> Option<Notice> {
@@ -127,7 +138,8 @@ impl Watch {
         }
         // A book measured before the volume was changed has the cost of the new one in second place.
         let cost = sample.costs.iter().find(|cost| cost.0 == self.volume).map_or(f64::NAN, |cost| cost.1);
-        let value = [sample.spread_bps, sample.depth_2, sample.depth_3, cost];
+        let [bids, asks] = sample.bulk;
+        let value = [sample.spread_bps, sample.depth_2, sample.depth_3, cost, bids, asks];
         if let Some(renewal) = &mut self.renewal {
             let ratio = sample.costs[1].1 / cost;
             if sample.costs[1].0 == renewal.volume && ratio.is_finite() && sample.costs[1].1 < EXHAUSTED_BPS && cost < EXHAUSTED_BPS {
@@ -158,14 +170,24 @@ impl Watch {
         if self.index.is_nan() {
             return None;
         }
-        self.lasting.push(second, self.index, settings);
-        let second = Second { index: self.index, lasting: self.lasting.index(), lines: self.lines(settings) };
+        let normal = self.alarm.state == State::Normal;
+        self.lasting.push(second, [self.index; 2], normal, settings);
+        let recent = self.recent_medians();
+        self.bulk.push(second, [PARTS, PARTS + 1].map(|side| 100.0 * recent[side] / self.baseline[side]), normal, settings);
+        let second =
+            Second { index: self.index, lasting: self.lasting.ratio(), lines: self.lines(settings), bulk: self.lasting_bulk(settings) };
         self.alarm.push(&second, settings)
     }
 
     /// Lasting indices below these are a warning, an alert.
     pub(crate) fn lines(&self, settings: &Settings) -> [f64; 2] {
-        [self.lasting.line(settings.warning_below, settings.unusual), self.lasting.line(settings.alert_below, 1.5 * settings.unusual)]
+        let line = |below: f64, deviations: f64| self.lasting.line(deviations).map_or(below, |line| math::smaller(below, line));
+        [line(settings.warning_below, settings.unusual), line(settings.alert_below, 1.5 * settings.unusual)]
+    }
+
+    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning: nowhere before it is known what is usual.
+    pub(crate) fn lasting_bulk(&self, settings: &Settings) -> [f64; 2] {
+        [self.bulk.ratio(), self.bulk.line(settings.unusual).unwrap_or(0.0)]
     }
 
     /// The clock's minute is over; `next` is the one that the newest sample is in.
@@ -189,12 +211,18 @@ impl Watch {
         }
         self.minute = next;
         let (baseline, source) = self.history.baseline(next);
-        (self.baseline, self.hour_of_day) = (baseline, source == Source::HourOfDay);
+        let hour_of_day = source == Source::HourOfDay;
+        if hour_of_day != self.hour_of_day {
+            self.lasting.begin_anew();
+            self.bulk.begin_anew();
+        }
+        (self.baseline, self.hour_of_day) = (baseline, hour_of_day);
     }
 
     /// Missing seconds. True: too little is left to go on.
     pub(crate) fn skip(&mut self, seconds: u64, settings: &Settings) -> bool {
         self.lasting.skip(seconds, settings);
+        self.bulk.skip(seconds, settings);
         for recent in &mut self.recent {
             recent.skip(seconds);
         }

@@ -192,6 +192,8 @@ export const en = {
     depth_anomaly_coverage: "Coverage",
     liquidity_lasting: "Mean of the last minutes",
     liquidity_warning_line: "Warns when that is below",
+    liquidity_bulk: "Bulk of the weaker side, % of usual",
+    liquidity_bulk_line: "Warns when that is below, %",
     liquidity_trend: "Trend, % an hour",
     liquidity_trend_p: "By accident with p",
     liquidity_baseline: "Usual by",
@@ -265,6 +267,8 @@ export const en = {
     depth_2: "Depth, 2nd band",
     depth_3: "Depth, 3rd band",
     cost_bps: "Round trip, bps",
+    bulk_bid: "Bulk of the bids",
+    bulk_ask: "Bulk of the asks",
   },
   band: {
     side: "side",

@@ -194,6 +194,8 @@ export const zh: Words = {
     depth_anomaly_coverage: "覆盖",
     liquidity_lasting: "近几分钟均值",
     liquidity_warning_line: "低于此值时警告",
+    liquidity_bulk: "较弱一侧总体量（占常值 %）",
+    liquidity_bulk_line: "总体量低于此值时警告（%）",
     liquidity_trend: "趋势（%/小时）",
     liquidity_trend_p: "偶然概率 p",
     liquidity_baseline: "基线",
@@ -267,6 +269,8 @@ export const zh: Words = {
     depth_2: "第二价带深度",
     depth_3: "第三价带深度",
     cost_bps: "往返成本（基点）",
+    bulk_bid: "买盘总体量",
+    bulk_ask: "卖盘总体量",
   },
   band: {
     side: "侧",

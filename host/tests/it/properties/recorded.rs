@@ -36,7 +36,7 @@ fn books(instrument: &str) -> Option<(Arc<Instrument>, Vec<Book>)> {
     }
     let (first, last) = (lap.first()?.time_ms, lap.last()?.time_ms);
     let length = (last - first) / 1000 * 1000 + 1000;
-    let books = (0..SECONDS * 1000 / length + 1).flat_map(|round| {
+    let books = (0..=SECONDS * 1000 / length).flat_map(|round| {
         lap.iter().step_by(ONE_IN).cloned().map(move |mut book| {
             book.time_ms += round * length;
             if round > 0 {
