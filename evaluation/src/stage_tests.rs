@@ -62,7 +62,7 @@ fn a_market_is_made_of_its_seed_alone() {
 
 #[test]
 fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_not_after() {
-    let mut seen = 0;
+    let (mut seen, mut out_of_reach) = (0, 0);
     let labels = books(Stage::with(script(Scenario::Walls, &EVEN, 2), &EVEN, 2, 6_000, 1000), |book, stage| {
         let levels = |side| {
             let columns = columns(book, side);
@@ -70,13 +70,17 @@ fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_
         };
         for (place, label) in stage.labels().iter().enumerate() {
             let Event::Wall { side, price, size, .. } = label.event else { continue };
-            let level = levels(side).into_iter().find(|level| level.0 == price);
+            let levels = levels(side);
+            let level = levels.iter().copied().find(|level| level.0 == price);
+            // The price may go so far that a feed of so many levels no longer reaches a wall.
+            let reached = levels.last().is_some_and(|last| if side == Of::Bid { last.0 <= price } else { price <= last.0 });
             let standing = stage.standing().iter().find(|wall| wall.label == place);
             // Another one may stand at the same price later.
             let other = stage.standing().iter().any(|wall| (wall.side, wall.price) == (side, price) && wall.label != place);
             match standing {
                 // A wall that is being traded away has less.
                 Some(wall) if wall.fading => assert!(level.is_some_and(|level| level.1 < size)),
+                Some(_) if !reached => out_of_reach += 1,
                 Some(_) => {
                     assert_eq!(level, Some((price, size)));
                     seen += 1;
@@ -88,6 +92,7 @@ fn a_planted_wall_is_in_the_book_at_its_price_with_its_size_while_it_stands_and_
     });
     let walls = labels.iter().filter(|label| matches!(label.event, Event::Wall { .. })).count();
     assert!(walls > 30 && seen > 60 * walls, "{walls} walls in {seen} books");
+    assert!(50 * out_of_reach < seen, "{out_of_reach} of {seen} out of reach");
 }
 
 #[test]
