@@ -40,7 +40,7 @@ export function useColours() {
 /** What all axes look like. */
 export function axis(colours: { soft: string; line: string }) {
   return {
-    axisLabel: { color: colours.soft, fontSize: 11 },
+    axisLabel: { color: colours.soft, fontSize: 11, hideOverlap: true },
     axisLine: { lineStyle: { color: colours.line } },
     axisTick: { show: false },
     splitLine: { lineStyle: { color: colours.line, opacity: 0.6 } },
