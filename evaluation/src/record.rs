@@ -84,7 +84,7 @@ pub struct Record {
     pub published: u64,
     /// See `published`.
     pub at_walls: u64,
-    /// Bids, asks: the price of the first level, and how often it changed.
+    /// Bids, asks: the price of the first level, and how often another level took its place.
     pub(crate) first: [Option<f64>; 2],
     /// See `first`.
     pub first_changed: [u64; 2],
@@ -129,10 +129,14 @@ impl Record {
     fn levels(&mut self, scene: Scene<'_>, levels: &Levels) {
         self.books += 1;
         for side in Of::BOTH {
-            let first = levels.published[side.index()][0];
-            if self.first[side.index()].is_some() && first != self.first[side.index()] {
-                self.first_changed[side.index()] += 1;
-            }
+            let (first, before) = (levels.published[side.index()][0], self.first[side.index()]);
+            // Within a bandwidth it is the same level, whose price follows its orders by a tick or two.
+            let same = match (first, before) {
+                (Some(now), Some(then)) => (now - then).abs() <= scene.bandwidth[side.index()],
+                (None, Some(_)) => false,
+                (_, None) => true,
+            };
+            self.first_changed[side.index()] += u64::from(!same);
             self.first[side.index()] = first;
             self.walls_of(scene, levels, side);
         }

@@ -7,6 +7,7 @@ use leadline_evaluation::label::{Ending, Event, Label, Measured};
 use leadline_evaluation::market::Market;
 use leadline_evaluation::market::profile::PROFILES;
 use leadline_evaluation::planting::{self, Plant};
+use leadline_evaluation::record::Scene;
 use leadline_evaluation::roughness::{Gauge, Roughness};
 use leadline_evaluation::score::statistics::quantile;
 use leadline_evaluation::score::{Card, Cell, Figure, Measure, score};
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use super::contestant::Contestants;
 use super::plan::Plan;
-use super::run::{Cards, Look, WallWatch, looks};
+use super::run::{Cards, Look, WallWatch, bandwidths, looks};
 use crate::cli::plugin::books::{Series, Wanted, gather};
 
 /// Walls planted into each pair of a recording.
@@ -80,6 +81,7 @@ fn first_level(series: &Series, contestants: &Contestants) -> anyhow::Result<Car
     let mut watch = WallWatch::default();
     for book in &series.books {
         let scene = watch.scene(book, &[]);
+        let scene = Scene { bandwidth: bandwidths(book, scene.mid), ..scene };
         for look in &mut all {
             look.at(book, scene).map_err(anyhow::Error::msg)?;
         }

@@ -161,11 +161,12 @@ impl WallWatch {
             self.ended.remove(0);
         }
         let mid = mid(book).unwrap_or(0.0);
-        let bandwidth = if standing.is_empty() && self.ended.is_empty() {
-            [0.0; 2]
-        } else {
-            Of::BOTH.map(|side| bandwidth_bps(book, side).unwrap_or(0.5) * 1e-4 * mid)
-        };
+        let bandwidth = if standing.is_empty() && self.ended.is_empty() { [0.0; 2] } else { bandwidths(book, mid) };
         Scene { time_ms: now, standing, ended: &self.ended, bandwidth, mid }
     }
+}
+
+/// Bandwidth of bids and asks, quote units.
+pub(super) fn bandwidths(book: &Book, mid: f64) -> [f64; 2] {
+    Of::BOTH.map(|side| bandwidth_bps(book, side).unwrap_or(0.5) * 1e-4 * mid)
 }
