@@ -95,6 +95,11 @@ impl Known {
     }
 }
 
+/// What is known of the fields of a reading's plugin on its pair.
+fn of<'a>(pairs: &'a mut HashMap<Arc<str>, Vec<Known>>, reading: &Reading) -> Option<&'a mut Known> {
+    pairs.get_mut(&reading.pair)?.iter_mut().find(|known| known.plugin == reading.plugin)
+}
+
 fn sequence(reading: &Reading) -> String {
     super::hashes::sequence(reading.sequence)
 }
@@ -186,8 +191,7 @@ impl Sent {
 
     /// Keeps a reading that Redis took, if its own fields weren't sent with it.
     pub(super) fn keep(&self, reading: Arc<Reading>) {
-        if let Some(known) =
-            self.lock().get_mut(&reading.pair).and_then(|plugins| plugins.iter_mut().find(|known| known.plugin == reading.plugin))
+        if let Some(known) = of(&mut self.lock(), &reading)
             && known.sent != known.details
             && known.connection.is_some()
         {
@@ -197,9 +201,7 @@ impl Sent {
 
     /// Keeps a reading that was due and couldn't be sent.
     pub(super) fn put_back(&self, reading: Arc<Reading>) {
-        if let Some(known) =
-            self.lock().get_mut(&reading.pair).and_then(|plugins| plugins.iter_mut().find(|known| known.plugin == reading.plugin))
-        {
+        if let Some(known) = of(&mut self.lock(), &reading) {
             known.waiting.get_or_insert(reading);
         }
     }

@@ -67,6 +67,15 @@ impl Run {
         last
     }
 
+    /// Consumes the List until this reading is published, and ends.
+    async fn consume(&self, redis: &Redis, last: i64) {
+        let stop = CancellationToken::new();
+        let consumer = tokio::spawn(self.consumer().run(stop.clone()));
+        settled(redis, last).await;
+        stop.cancel();
+        consumer.await.expect("it ends");
+    }
+
     fn consumer(&self) -> Consumer {
         let pair: Arc<str> = "BTC-USDT".into();
         let (known, instrument) = watch::channel(Some(Arc::new(infer("BTC-USDT", 1, 8))));
@@ -104,11 +113,7 @@ async fn every_frame_is_analysed_in_order_and_its_reading_published_once() {
     let last = run.push(0, 500).await;
     let bytes: i64 = redis.ask::<Option<i64>>(&["MEMORY", "USAGE", KEY, "SAMPLES", "0"]).await.expect("the List");
     assert!(bytes / 500 <= 1536, "{} bytes a frame in the List", bytes / 500);
-    let stop = CancellationToken::new();
-    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
-    settled(&redis, last).await;
-    stop.cancel();
-    consumer.await.expect("it ends");
+    run.consume(&redis, last).await;
     assert_eq!(run.monitor.counters.readings.get(), 1000, "two plugins, 500 books");
     assert_eq!(run.monitor.counters.lane_dropped.get(), 0);
     assert_eq!(redis.field(&format!("{KEY}:position"), "index").await, "499");
@@ -131,11 +136,7 @@ async fn what_a_dead_consumer_had_taken_is_finished_by_the_next_and_published_on
             .await;
     }
     let second = Run::new(&redis, 2, LANE);
-    let stop = CancellationToken::new();
-    let consumer = tokio::spawn(second.consumer().run(stop.clone()));
-    settled(&redis, last).await;
-    stop.cancel();
-    consumer.await.expect("it ends");
+    second.consume(&redis, last).await;
     assert_eq!(second.monitor.counters.readings.get(), 400, "200 books, two plugins, none twice, none lost");
     assert_eq!(
         second.monitor.latency.summary(leadline_host::analysis::LaneKind::Buffered).count,
@@ -151,11 +152,7 @@ async fn a_full_list_drops_its_oldest_frames_counts_them_and_goes_on_from_a_keyf
     let last = run.push(0, 250).await;
     assert_eq!(redis.ask::<i64>(&["LLEN", KEY]).await, 100);
     assert_eq!(run.monitor.counters.lane_dropped.get(), 150);
-    let stop = CancellationToken::new();
-    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
-    settled(&redis, last).await;
-    stop.cancel();
-    consumer.await.expect("it ends");
+    run.consume(&redis, last).await;
     // Frames 150 to 159 have no keyframe before them: dropped and counted, as the 150 before.
     assert_eq!(run.monitor.counters.lane_dropped.get(), 160);
     assert_eq!(run.monitor.counters.readings.get(), 180);
@@ -167,11 +164,7 @@ async fn foreign_bytes_in_the_list_are_dropped_and_the_lane_goes_on() {
     redis.ask::<i64>(&["LPUSH", KEY, "somebody else's"]).await;
     let run = Run::new(&redis, 1, LANE);
     let last = run.push(0, 20).await;
-    let stop = CancellationToken::new();
-    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
-    settled(&redis, last).await;
-    stop.cancel();
-    consumer.await.expect("it ends");
+    run.consume(&redis, last).await;
     assert_eq!(run.monitor.counters.lane_dropped.get(), 1);
     assert_eq!(run.monitor.counters.readings.get(), 40);
 }
@@ -200,11 +193,7 @@ async fn a_checkpoint_of_another_version_is_gone_without_and_the_lane_begins_at_
     }
     let run = Run::new(&redis, 1, LANE);
     let last = run.push(0, 20).await;
-    let stop = CancellationToken::new();
-    let consumer = tokio::spawn(run.consumer().run(stop.clone()));
-    settled(&redis, last).await;
-    stop.cancel();
-    consumer.await.expect("it ends");
+    run.consume(&redis, last).await;
     assert_eq!(run.monitor.counters.readings.get(), 40);
 }
 

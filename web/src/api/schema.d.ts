@@ -1353,7 +1353,7 @@ export interface components {
             /** @description Those of them that are no instrument's name. */
             refused: string[];
         };
-        /** @description A book of the past, as far as books are kept (`HISTORY_BOOKS`). */
+        /** @description A book of the past, as far as books are kept (`HISTORY_BOOK`). */
         PastBook: {
             /** @description Best first: price and size. */
             asks: number[][];

@@ -133,7 +133,7 @@ pub(super) struct AlertSteps {
     next_to: Option<String>,
 }
 
-/// A book of the past, as far as books are kept (`HISTORY_BOOKS`).
+/// A book of the past, as far as books are kept (`HISTORY_BOOK`).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PastBook {
     instrument_id: String,
@@ -219,7 +219,7 @@ async fn book(State(app): State<App>, Path(pair): Path<String>, Query(at): Query
     let pair = checked(pair)?;
     let at_ns = moment(at.at.as_deref(), unix_ms())?;
     let book = app.history.book(Name::new(&pair)?, at_ns).await?.ok_or_else(|| {
-        ApiError::not_found("no_book", format!("no book of {pair} was kept for that time"), "HISTORY_BOOKS says whether books are kept")
+        ApiError::not_found("no_book", format!("no book of {pair} was kept for that time"), "HISTORY_BOOK says whether books are kept")
     })?;
     let side = |levels: &[crate::history::entry::BookLevel]| levels.iter().map(|level| [level.price, level.amount]).collect();
     Ok(fresh(PastBook { time: time(book.time_ns), bids: side(&book.bids), asks: side(&book.asks), instrument_id: pair }))
