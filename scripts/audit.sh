@@ -16,15 +16,15 @@ export PATH="$CACHE/cargo-tools/bin:$PATH"
 bring() {
     have "$1" && return
     say "building $1 $2 (once; some minutes)"
-    # Not optimised: it runs for a second. The target folder is kept apart and thrown away.
+    # Not optimised: it runs for a second. The target folder is kept apart, shared by both for what both are made of, and thrown away.
     CARGO_TARGET_DIR="$CACHE/cargo-tools/target" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
         cargo install --quiet --locked --root "$CACHE/cargo-tools" --version "$2" "${@:3}" "$1" >&2
-    rm -rf "$CACHE/cargo-tools/target"
 }
 
 bring cargo-deny "$DENY_VERSION" --no-default-features
 bring cargo-audit "$AUDIT_VERSION"
+rm -rf "$CACHE/cargo-tools/target"
 [ "${1:-}" = --install ] && exit 0
 
 say "licences, bans and sources"

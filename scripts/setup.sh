@@ -2,7 +2,7 @@
 # Installs what Leadline needs and this machine lacks. Nothing missing: nothing done, in well under a second.
 #
 # Usage: scripts/setup.sh [--tests]
-#   --tests  also what `make test` alone needs: Chromium with a Chinese font, cargo-deny, cargo-audit, victoria-metrics, InfluxDB 1,
+#   --tests  also what `make test` alone needs: Chromium with a Chinese font, cargo-deny, cargo-audit, libfaketime, victoria-metrics, InfluxDB 1,
 #            the front end of Flux
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -34,6 +34,8 @@ if [ "$tests" = yes ]; then
         die "no Chromium" "install Chromium, or leave the browser tests out: LEADLINE_E2E=no make test"
     [ -n "$(fc-list :lang=zh 2>/dev/null | head -n1)" ] || apt_install "Chinese letters in browser tests" fontconfig fonts-noto-cjk ||
         say "no Chinese font: the browser tests go on without"
+    [ -n "$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ] || apt_install "a test of clocks that are set" libfaketime ||
+        say "no libfaketime in this distribution: the test of clocks that are set is left out"
     have victoria-metrics && have influxd || apt_install "tests of what is written to InfluxDB" victoria-metrics influxdb ||
         say "no victoria-metrics or influxdb in this distribution: their tests are left out"
     [ -d "$CACHE/flux-lsp/node_modules/@influxdata/flux-lsp-node" ] ||

@@ -21,6 +21,7 @@
 //! - [`config`]: the settings: one table, read from flags, the environment and a file.
 //! - [`cli`]: the commands.
 //! - [`clock`]: durations and times of day.
+//! - [`mod@quiet`]: work beside the hot threads, at a low priority.
 //! - [`logging`]: the log on standard error.
 
 pub mod alerts;
@@ -37,6 +38,7 @@ pub mod logging;
 pub mod monitor;
 pub mod okx;
 pub mod pairs;
+mod quiet;
 pub mod recent;
 pub mod report;
 pub mod results;

@@ -147,6 +147,14 @@ impl Decimal {
     }
 
     /// Writes the text into `buffer` from its end; answers where it starts.
+    /// Appends the text as sent, byte for byte; faster than by [`fmt::Display`].
+    pub fn append_to(self, text: &mut String) {
+        let mut buffer = [0; MAX_TEXT];
+        let start = self.write_text(&mut buffer);
+        // Digits and a point are ASCII, so this can't be refused.
+        text.push_str(std::str::from_utf8(&buffer[start..]).unwrap_or_default());
+    }
+
     pub(crate) fn write_text(self, buffer: &mut [u8; MAX_TEXT]) -> usize {
         let mut rest = self.mantissa;
         let mut at = MAX_TEXT;

@@ -1,5 +1,5 @@
-// What an open pair page costs its browser: how busy the main thread is, and whether memory grows. Against a demo of ten pairs with ten
-// books a second each, of which the page shows every change.
+// What an open pair page costs its browser: how busy the main thread is, and whether memory grows. Against a demo of ten pairs with twenty
+// books a second each, of which the stream brings ten a second to the page.
 //
 // node web/e2e/weight.mjs [busy SECONDS] [memory MINUTES]: without words, both, 20 s and 20 minutes. Prints figures; fails over the limits.
 // LEADLINE_PROGRAM (or LEADLINE_URL) as for run.mjs. LEADLINE_TRACE=yes also says what the main thread did.
@@ -62,7 +62,7 @@ function countBooks(page) {
   return () => books;
 }
 
-const demo = process.env.LEADLINE_URL ? null : await Demo.start(process.env.LEADLINE_PROGRAM, ["--market-pairs", "10", "--rate", "100", "--shape", "even"]);
+const demo = process.env.LEADLINE_URL ? null : await Demo.start(process.env.LEADLINE_PROGRAM, ["--market-pairs", "10", "--rate", "200", "--shape", "even"]);
 const url = process.env.LEADLINE_URL ?? demo.url;
 const browser = await launch();
 let good = true;

@@ -21,7 +21,6 @@
 //! - [`successor`]: an analyst that is to take a seat, and runs beside the one at work until it has seen the same books.
 //! - [`shadow`]: a candidate beside the live version on the same books, and how alike they are.
 //! - [`keeper`]: the folder of plugins while the host runs: files that come, change and go, and commands.
-//! - [`quiet`]: work beside the hot threads, at a low priority.
 //! - [`phase`]: the phases on the way of a file to the books.
 //! - [`world`]: a component before it is compiled: whole, and with the imports and exports of a plugin.
 //! - [`schema`]: parameters held against a plugin's JSON Schema.
@@ -45,7 +44,6 @@ mod limits;
 mod logs;
 mod ownership;
 mod phase;
-mod quiet;
 mod reading;
 mod recents;
 mod saved;

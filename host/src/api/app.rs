@@ -77,7 +77,7 @@ impl App {
     /// # Errors
     /// 503 where no plugins run.
     pub fn plugins(&self) -> Result<&Control, ApiError> {
-        let hint = "ask the API of the process that has the feed, whose role is not `api`";
+        let hint = "ask the API of the process that has the feed, or name it here: API_HOST_URL";
         self.plugins.as_ref().ok_or_else(|| ApiError::unavailable("no_plugins", "no plugins run in this process", hint))
     }
 }

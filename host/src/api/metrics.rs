@@ -243,7 +243,7 @@ impl Host {
 type Counted<'a> = (&'static str, &'static str, Option<Unit>, &'a Counter);
 
 /// All counters of the host. Taken apart by name, so that a new one that is missing here doesn't compile.
-fn counters(all: &Counters) -> [Counted<'_>; 21] {
+fn counters(all: &Counters) -> [Counted<'_>; 22] {
     let Counters {
         frames,
         bytes,
@@ -266,6 +266,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 21] {
         events_dropped,
         lane_dropped,
         checkpoints,
+        clock_steps,
     } = all;
     [
         ("frames", "Book frames received", None, frames),
@@ -289,6 +290,7 @@ fn counters(all: &Counters) -> [Counted<'_>; 21] {
         ("lane_checkpoints", "Checkpoints of the buffered lane written", None, checkpoints),
         ("events_dropped", "Events that nobody could be told, since Redis was away too long", None, events_dropped),
         ("lane_dropped", "Frames of the buffered lane dropped: List full, Redis away too long, or unreadable", None, lane_dropped),
+        ("clock_steps", "Times at which this machine's clock was set to another time", None, clock_steps),
     ]
 }
 

@@ -11,6 +11,7 @@
 //! - [`app`]: what the routes need.
 //! - [`router`]: all routes in one place, with what stands before each of them.
 //! - [`security`]: who may do what.
+//! - [`forward`]: what only a host can answer, asked of it by a process without a feed.
 //! - [`revalidate`]: conditional GET: what a client has already is not sent again.
 //! - [`error`]: the one form of every error.
 //! - [`extract`]: what a request brings, read into types.
@@ -43,6 +44,7 @@ pub mod document;
 pub mod error;
 mod export;
 pub mod extract;
+mod forward;
 mod heat;
 mod history;
 pub mod instruments;

@@ -19,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::app::{App, Description};
 use super::error::ApiError;
+use super::forward::{Forward, forward};
 use super::revalidate::revalidate;
 use super::security::{Gate, guard};
 use super::stream::client;
@@ -58,9 +59,10 @@ pub fn description() -> Description {
     Description { json: format!("{document:#}\n"), html: page::html(&document) }
 }
 
-/// Everything that is served, behind the guard.
-pub fn serve(app: App, gate: &Arc<Gate>, origins: &[String], web_dir: &Path) -> Router {
+/// Everything that is served, behind the guard. `host`: who is asked what only a host can answer, where this process is none.
+pub(super) fn serve(app: App, host: Option<Arc<Forward>>, gate: &Arc<Gate>, origins: &[String], web_dir: &Path) -> Router {
     let (routes, _) = routes().split_for_parts();
+    let routes = routes.layer(axum::middleware::from_fn_with_state(host, forward));
     let routes = routes.with_state(app).method_not_allowed_fallback(no_method).route("/api/{*path}", axum::routing::any(no_route));
     let routes = if web_dir.join("index.html").is_file() {
         routes.fallback_service(page_files(web_dir))

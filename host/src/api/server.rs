@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Parts};
+use super::forward::Forward;
 use super::instruments::Listings;
 use super::listener::{self, Bounded, Peer};
 use super::metrics::Metrics;
@@ -28,6 +29,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 pub struct Server {
     listener: TcpListener,
     gate: Arc<Gate>,
+    host: Option<Arc<Forward>>,
     settings: settings::Api,
 }
 
@@ -47,6 +49,12 @@ pub enum ListenError {
     /// The tokens can't be used.
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    /// No client can be made for the host that is asked.
+    #[error("API_HOST_URL: no client can be made: {detail}\nhint: without it, plugins can't be reached through this process")]
+    Host {
+        /// Why.
+        detail: String,
+    },
     /// The audit log can't be written.
     #[error("API_AUDIT_FILE {file}: {detail}\nhint: name a file in a folder that the host may write to, or none")]
     Audit {
@@ -89,8 +97,9 @@ impl Server {
                 settings.addr
             );
         }
+        let host = settings.host_url.clone().map(Forward::new).transpose().map_err(|error| ListenError::Host { detail: error.to_string() })?.map(Arc::new);
         let gate = Gate::new(settings, tokens, Arc::new(audit), Rules::read(&router::document()));
-        Ok(Self { listener, gate: Arc::new(gate), settings: settings.clone() })
+        Ok(Self { listener, gate: Arc::new(gate), host, settings: settings.clone() })
     }
 
     /// Where it listens.
@@ -108,6 +117,8 @@ impl Server {
             Some(alerts) => AlertDesk::Host(alerts.clone()),
             None => AlertDesk::Stored(Arc::new(StoredAlerts::new(Arc::clone(&link), Arc::clone(&parts.history)))),
         };
+        // A host answers by itself.
+        let host = self.host.filter(|_| parts.live.is_none());
         let stored = Stored::new(link, &parts.pairs_key);
         let hub = Hub::new(run_id());
         let own = Own { hub: Arc::clone(&hub), audit: Arc::clone(self.gate.audit()) };
@@ -129,7 +140,7 @@ impl Server {
         let listening = tokio::spawn(Arc::clone(&source).listen(stop.clone()));
         let producer = tokio::spawn(producer::run(hub, source, stop.clone()));
         let following = tokio::spawn(Arc::clone(&self.gate).follow_tokens(self.settings.clone(), stop.clone()));
-        let routes = router::serve(app, &self.gate, &self.settings.origins, &self.settings.web_dir);
+        let routes = router::serve(app, host, &self.gate, &self.settings.origins, &self.settings.web_dir);
         let service = routes.into_make_service_with_connect_info::<Peer>();
         let stopped = stop.clone();
         let serving = axum::serve(Bounded::new(self.listener), service).with_graceful_shutdown(async move { stopped.cancelled().await });

@@ -15,7 +15,7 @@ use super::views::{Feed, Readings};
 use crate::alerts::{Alert, AlertFilter, Alerts};
 use crate::analysis::{Desks, MemoryDesk};
 use crate::monitor::look::TopBook;
-use crate::monitor::{Monitor, NotRun, publish};
+use crate::monitor::{Monitor, NotRun, StageTimes, publish};
 use crate::results::LinkError;
 
 /// Steps of alerts that the topic holds beside those that are on.
@@ -153,6 +153,17 @@ impl Source {
                 Ok(publish::fields(&live.monitor, &live.desks).into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
             }
             None => self.stored.monitoring().await,
+        }
+    }
+
+    /// How long frames took to each stage of their way; empty: no host runs.
+    ///
+    /// # Errors
+    /// [`LinkError`], where only Redis knows.
+    pub async fn stages(&self) -> Result<Vec<StageTimes>, LinkError> {
+        match &self.live {
+            Some(live) => Ok(live.monitor.stages.each().map(StageTimes::of).into()),
+            None => self.stored.stages().await,
         }
     }
 

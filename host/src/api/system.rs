@@ -15,7 +15,7 @@ use super::document::Document;
 use super::error::ApiError;
 use super::metrics;
 use crate::monitor::ready::Readiness;
-use crate::monitor::stages::Stage;
+use crate::monitor::StageTimes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -53,66 +53,8 @@ pub(super) struct SystemView {
     stream_clients: usize,
     /// The fields of `system:monitoring`; empty where no host runs.
     monitoring: BTreeMap<String, String>,
-    /// How long frames took to each stage of their way since the start; empty: known to the host that has the feed alone.
-    stages: Vec<StageView>,
-}
-
-/// How long frames took from the moment they were received to one stage of their way.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StageView {
-    /// `parsed`, `applied`, `analysed` or `acknowledged`.
-    stage: &'static str,
-    /// `memory` or `buffered`; empty: before the lanes part.
-    lane: &'static str,
-    /// Times measured.
-    count: u64,
-    /// Their mean, milliseconds; none: nothing was measured.
-    mean_ms: Option<f64>,
-    /// The bound of the bucket that the median lies in, milliseconds.
-    p50_ms: Option<f64>,
-    /// The same of the 99th percentile.
-    p99_ms: Option<f64>,
-    /// The buckets that have any: a bucket's upper bound is twice its lower one.
-    buckets: Vec<Bucket>,
-}
-
-/// Times up to a bound, and longer than the bound of the bucket before.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Bucket {
-    /// Milliseconds; none: longer than all bounds.
-    to_ms: Option<f64>,
-    /// How many times.
-    count: u64,
-}
-
-impl StageView {
-    fn of((stage, lane, times): (&'static str, &'static str, &Stage)) -> Self {
-        let counts = times.counts();
-        let ms = |seconds: f64| Some(seconds * 1000.0).filter(|ms| ms.is_finite());
-        let quantile = |share: f64| {
-            let rank = (share * counts.count as f64).ceil().max(1.0) as u64;
-            let mut sum = 0;
-            let found = counts.buckets.iter().find(|(_, count)| {
-                sum += count;
-                sum >= rank
-            });
-            found.and_then(|(bound, _)| ms(*bound))
-        };
-        Self {
-            stage,
-            lane,
-            count: counts.count,
-            mean_ms: (counts.count > 0).then(|| counts.sum * 1000.0 / counts.count as f64),
-            p50_ms: quantile(0.5),
-            p99_ms: quantile(0.99),
-            buckets: counts
-                .buckets
-                .iter()
-                .filter(|(_, count)| *count > 0)
-                .map(|(bound, count)| Bucket { to_ms: ms(*bound), count: *count })
-                .collect(),
-        }
-    }
+    /// How long frames took to each stage of their way since the start; empty: no host runs.
+    stages: Vec<StageTimes>,
 }
 
 /// How the host is doing, in its own figures.
@@ -123,7 +65,7 @@ async fn system(State(app): State<App>) -> Result<Response, ApiError> {
         role: if app.source.live().is_some() { "host" } else { "api" },
         stream_clients: app.hub.clients(),
         monitoring: app.source.monitoring().await?,
-        stages: app.source.live().map(|live| live.monitor.stages.each().map(StageView::of).into()).unwrap_or_default(),
+        stages: app.source.stages().await?,
     }))
 }
 
@@ -172,26 +114,4 @@ async fn ready(State(app): State<App>) -> Response {
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(readiness)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn a_stage_tells_its_buckets_and_the_bounds_that_its_quantiles_lie_under() {
-        let stage = Stage::default();
-        for us in [3, 3, 3, 900] {
-            stage.record(Duration::from_micros(us));
-        }
-        let view = StageView::of(("parsed", "", &stage));
-        assert_eq!((view.count, view.p50_ms, view.p99_ms), (4, Some(0.004), Some(1.024)));
-        assert_eq!(
-            view.buckets.iter().map(|bucket| (bucket.to_ms, bucket.count)).collect::<Vec<_>>(),
-            [(Some(0.004), 3), (Some(1.024), 1)]
-        );
-        assert!(view.mean_ms.is_some_and(|mean| (mean - 0.909 / 4.0).abs() < 1e-9));
-        assert_eq!(StageView::of(("parsed", "", &Stage::default())).p50_ms, None);
-    }
 }

@@ -140,10 +140,24 @@ fn api(sources: &Sources) -> Result<Api, ConfigError> {
                 .is_some_and(|(scheme, rest)| ["http", "https"].contains(&scheme) && !rest.is_empty() && !rest.contains(['/', '*', ' ']))
         })?,
         anonymous_read: one_of(sources, t::API_ANONYMOUS_READ, &["loopback", "never"])? == "loopback",
+        host_url: host_url(sources)?,
         rate_limit: u32::try_from(number(sources, t::API_RATE_LIMIT, 1..=1_000_000)?).unwrap_or(u32::MAX),
         audit_file: path(t::API_AUDIT_FILE),
         audit_bytes: number(sources, t::API_AUDIT_MB, 1..=10_240)? << 20,
     })
+}
+
+fn host_url(sources: &Sources) -> Result<Option<reqwest::Url>, ConfigError> {
+    let given = sources.get(&t::API_HOST_URL);
+    if given.value.trim().is_empty() {
+        return Ok(None);
+    }
+    let url = url(sources, t::API_HOST_URL, &["http://", "https://"])?;
+    match reqwest::Url::parse(&url) {
+        Ok(url) if url.has_host() && url.path() == "/" && url.query().is_none() && url.username().is_empty() => Ok(Some(url)),
+        Ok(_) => Err(refused(t::API_HOST_URL, &given, "has more than a scheme, a name and a port")),
+        Err(error) => Err(refused(t::API_HOST_URL, &given, format!("is no address: {error}"))),
+    }
 }
 
 fn log_files(sources: &Sources) -> Result<Option<LogFiles>, ConfigError> {

@@ -249,6 +249,8 @@ pub struct Api {
     pub origins: Vec<String>,
     /// Whether programs on this machine may read without a token.
     pub anonymous_read: bool,
+    /// The API of the host that a process without a feed asks for what only a host can answer.
+    pub host_url: Option<reqwest::Url>,
     /// Requests a second that a client may send.
     pub rate_limit: u32,
     /// Where changes are noted down.

@@ -243,6 +243,13 @@ pub const API_ORIGINS: Setting =
 /// Reading without a token.
 pub const API_ANONYMOUS_READ: Setting =
     setting("API_ANONYMOUS_READ", "loopback", "loopback|never", "Who may read without a token: programs on this machine, or nobody");
+/// The host that a process without a feed asks.
+pub const API_HOST_URL: Setting = setting(
+    "API_HOST_URL",
+    "",
+    "URL",
+    "With --role api: the API of the host, such as http://10.0.0.5:8710, for what it alone can answer; empty: refused",
+);
 /// Requests a second.
 pub const API_RATE_LIMIT: Setting =
     setting("API_RATE_LIMIT", "100", "REQUESTS", "Requests a second that a client may send; a change counts as five (1 to 1000000)");
@@ -337,6 +344,7 @@ pub const SETTINGS: &[Setting] = &[
     API_HOSTS,
     API_ORIGINS,
     API_ANONYMOUS_READ,
+    API_HOST_URL,
     API_RATE_LIMIT,
     API_AUDIT_FILE,
     API_AUDIT_MB,

@@ -63,4 +63,6 @@ pub struct Counters {
     pub events_dropped: Counter,
     /// Frames of the buffered lane dropped: List full, Redis away too long, or unreadable.
     pub lane_dropped: Counter,
+    /// Times at which this machine's clock was set to another time.
+    pub clock_steps: Counter,
 }

@@ -204,6 +204,14 @@ impl Figures {
         self.open = Some((now_ms(), clock::unix_ms()));
     }
 
+    /// One of the two clocks was set to another time: delays from before can't be held against those from now on.
+    pub fn forget_delays(&mut self) {
+        self.delays.iter_mut().for_each(Histogram::reset);
+        for second in &mut self.seconds {
+            second.least_delay_ms = None;
+        }
+    }
+
     /// How much later frames come now than at best in the last ten minutes, milliseconds. Independent of a difference of the clocks
     /// under a minute; with more than that their times aren't those of now, and the lag isn't known.
     #[must_use]
@@ -314,6 +322,23 @@ mod tests {
         recording.frame_at(20, 1, Some(-90_000_000));
         assert_eq!(recording.lag_at(20), None);
         assert_eq!(figures.report_at(21_000).delay.expect("frames came").least_ms, -5000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_frame_late() {
+        let mut figures = figures();
+        for second in 0..10 {
+            figures.frame_at(second, 100, Some(20));
+        }
+        // A second of frames with the new time, before it is noticed.
+        figures.frame_at(10, 100, Some(50_020));
+        figures.forget_delays();
+        assert_eq!((figures.lag_at(10), figures.report_at(10_000).delay.is_none()), (None, true));
+        for second in 11..20 {
+            figures.frame_at(second, 100, Some(50_020));
+        }
+        assert_eq!(figures.lag_at(19), Some(0));
+        assert_eq!(figures.report_at(20_000).delay.expect("frames came").least_ms, 50_020);
     }
 
     #[test]

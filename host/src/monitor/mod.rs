@@ -15,7 +15,7 @@
 //! - [`redis_figures`]: what Redis says of itself.
 //! - [`stages`]: how long frames took to each stage of their way.
 //! - [`ready`]: whether the host does its work now.
-//! - [`publish`]: `system:monitoring`, once a second.
+//! - [`publish`]: `system:monitoring` and `system:stages`, once a second.
 
 pub mod board;
 pub mod counters;
@@ -42,6 +42,7 @@ pub use history_figures::{HistoryFigures, HistoryReport};
 pub use lane::LaneFigures;
 pub use latency::Latency;
 pub use observer::{Observer, PluginState};
+pub use stages::StageTimes;
 
 use self::machine::MachineFigures;
 use self::observer::Observers;

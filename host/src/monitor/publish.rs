@@ -1,4 +1,4 @@
-//! `system:monitoring`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
+//! `system:monitoring` and `system:stages`, once a second: the fields of §14.4 and §16.6, and the figures behind them.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::machine::Machine;
 use super::redis_figures::RedisFigures;
+use super::stages::StageTimes;
 use super::{HistoryReport, Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
@@ -88,6 +89,7 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
             ),
         ),
         ("buffered_lane_dropped", number(counters.lane_dropped.get())),
+        ("clock_steps", number(counters.clock_steps.get())),
         ("faults", number(counters.faults.get())),
         ("redis_errors", number(counters.redis_errors.get())),
         ("recent_bytes", number(recent.bytes)),
@@ -111,6 +113,13 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
     ];
     fields.extend(monitor.alert_figures().into_iter().map(|(name, value)| (name, number(value))));
     fields
+}
+
+/// The fields of `system:stages`: each stage's times as JSON.
+fn stages(monitor: &Monitor) -> Vec<(&'static str, String)> {
+    const NAMES: [&str; 6] = ["parsed", "applied", "analysed.memory", "analysed.buffered", "acknowledged.memory", "acknowledged.buffered"];
+    let times = monitor.stages.each().map(|stage| serde_json::to_string(&StageTimes::of(stage)).unwrap_or_default());
+    NAMES.into_iter().zip(times).collect()
 }
 
 /// This process, as other hosts on the same Redis can tell it from themselves.
@@ -198,6 +207,7 @@ pub async fn run(parts: PublishParts, link: Link, stop: CancellationToken) {
         let figures = fields(&monitor, &desks);
         monitor.figures(&figures);
         writer.hash(keys::MONITORING.to_owned(), figures);
+        writer.hash(keys::STAGES.to_owned(), stages(&monitor));
         if stopping {
             return;
         }

@@ -1,7 +1,11 @@
 //! How long frames took to each stage of their way, from the moment they were received: counts in buckets, without a lock.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Buckets: up to 1, 2, 4 ... microseconds, the last a little over half a minute; and all that is longer.
 const BUCKETS: usize = 26;
@@ -76,9 +80,85 @@ impl Stages {
     }
 }
 
+/// How long frames took from the moment they were received to one stage of their way.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StageTimes {
+    /// `parsed`, `applied`, `analysed` or `acknowledged`.
+    pub stage: Cow<'static, str>,
+    /// `memory` or `buffered`; empty: before the lanes part.
+    pub lane: Cow<'static, str>,
+    /// Times measured.
+    pub count: u64,
+    /// Their mean, milliseconds; none: nothing was measured.
+    pub mean_ms: Option<f64>,
+    /// The bound of the bucket that the median lies in, milliseconds.
+    pub p50_ms: Option<f64>,
+    /// The same of the 99th percentile.
+    pub p99_ms: Option<f64>,
+    /// The buckets that have any: a bucket's upper bound is twice its lower one.
+    pub buckets: Vec<StageBucket>,
+}
+
+/// Times up to a bound, and longer than the bound of the bucket before.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StageBucket {
+    /// Milliseconds; none: longer than all bounds.
+    pub to_ms: Option<f64>,
+    /// How many times.
+    pub count: u64,
+}
+
+impl StageTimes {
+    /// One of [`Stages::each`].
+    #[must_use]
+    pub fn of((stage, lane, times): (&'static str, &'static str, &Stage)) -> Self {
+        let counts = times.counts();
+        let ms = |seconds: f64| Some(seconds * 1000.0).filter(|ms| ms.is_finite());
+        let quantile = |share: f64| {
+            let rank = (share * counts.count as f64).ceil().max(1.0) as u64;
+            let mut sum = 0;
+            let found = counts.buckets.iter().find(|(_, count)| {
+                sum += count;
+                sum >= rank
+            });
+            found.and_then(|(bound, _)| ms(*bound))
+        };
+        Self {
+            stage: stage.into(),
+            lane: lane.into(),
+            count: counts.count,
+            mean_ms: (counts.count > 0).then(|| counts.sum * 1000.0 / counts.count as f64),
+            p50_ms: quantile(0.5),
+            p99_ms: quantile(0.99),
+            buckets: counts
+                .buckets
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(bound, count)| StageBucket { to_ms: ms(*bound), count: *count })
+                .collect(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stage_tells_its_buckets_and_the_bounds_that_its_quantiles_lie_under() {
+        let stage = Stage::default();
+        for us in [3, 3, 3, 900] {
+            stage.record(Duration::from_micros(us));
+        }
+        let times = StageTimes::of(("parsed", "", &stage));
+        assert_eq!((times.count, times.p50_ms, times.p99_ms), (4, Some(0.004), Some(1.024)));
+        assert_eq!(
+            times.buckets.iter().map(|bucket| (bucket.to_ms, bucket.count)).collect::<Vec<_>>(),
+            [(Some(0.004), 3), (Some(1.024), 1)]
+        );
+        assert!(times.mean_ms.is_some_and(|mean| (mean - 0.909 / 4.0).abs() < 1e-9));
+        assert_eq!(StageTimes::of(("parsed", "", &Stage::default())).p50_ms, None);
+    }
 
     #[test]
     fn each_time_lies_in_the_first_bucket_that_holds_it() {

@@ -1,5 +1,6 @@
 //! A pair's books into the lanes and into Redis.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Publisher {
     pub unwritten: bool,
     /// When it may be written again.
     pub write_at: Instant,
+    /// How much later than its interval the second write comes; see [`apart`].
+    pub apart: Duration,
     /// The book changed since it was last shown.
     pub unshown: bool,
     /// When it may be shown again.
@@ -45,6 +48,14 @@ pub struct Publisher {
 
 /// Shortest time between two books that a live view gets.
 const SHOW_EVERY: Duration = Duration::from_millis(50);
+
+/// A part of the interval that is the pair's own. All pairs begin at once: without it, their books, 20 KB each, would go on being written at one
+/// moment of each second, and frames that come then would wait.
+pub(super) fn apart(pair: &str, interval: Duration) -> Duration {
+    let mut hasher = std::hash::DefaultHasher::new();
+    pair.hash(&mut hasher);
+    interval.mul_f64((hasher.finish() % 1000) as f64 / 1000.0)
+}
 
 impl Publisher {
     /// The pair's instrument; where the exchange didn't say, what its id and its book tell.
@@ -112,7 +123,7 @@ impl Outlet for Publisher {
     fn due(&mut self, tracked: &TrackedBook, now: Instant) -> Option<Instant> {
         if self.unwritten && now >= self.write_at {
             self.write(tracked);
-            self.write_at = now + self.interval;
+            self.write_at = now + self.interval + std::mem::take(&mut self.apart);
         }
         let shown_at = self.show(tracked, now);
         let written_at = self.unwritten.then_some(self.write_at);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::minder::Minder;
-use super::publisher::Publisher;
+use super::publisher::{Publisher, apart};
 use super::wanted::{self, Found, Wanted};
 use crate::analysis::{BufferedDesk, Desks, MemoryDesk};
 use crate::clock;
@@ -243,6 +243,7 @@ impl Roster {
                     interval,
                     unwritten: false,
                     write_at: Instant::now(),
+                    apart: apart(&pair, interval),
                     unshown: false,
                     show_at: Instant::now(),
                 };

@@ -55,13 +55,17 @@ const LEVELS: usize = 400;
 
 /// A JSON array of `[price, size, orders]`, all texts as the exchange sent them.
 fn levels(side: &BookSide) -> String {
-    use std::fmt::Write as _;
-    let mut json = String::with_capacity(2 + 32 * side.len().min(LEVELS));
+    let mut json = String::with_capacity(2 + 40 * side.len().min(LEVELS));
+    let mut orders = itoa::Buffer::new();
     json.push('[');
     for (depth, level) in side.iter().take(LEVELS).enumerate() {
-        let comma = if depth == 0 { "" } else { "," };
-        // Writing to a String can't fail.
-        let _ = write!(json, "{comma}[\"{}\",\"{}\",\"{}\"]", level.price, level.size, level.orders);
+        json.push_str(if depth == 0 { "[\"" } else { ",[\"" });
+        level.price.append_to(&mut json);
+        json.push_str("\",\"");
+        level.size.append_to(&mut json);
+        json.push_str("\",\"");
+        json.push_str(orders.format(level.orders));
+        json.push_str("\"]");
     }
     json.push(']');
     json

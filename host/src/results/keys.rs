@@ -63,6 +63,9 @@ pub fn host(name: &str) -> String {
 /// Hash: the host's own figures (design §14.4, §16.6).
 pub const MONITORING: &str = "system:monitoring";
 
+/// Hash: how long frames take to each stage of their way, by stage and lane.
+pub const STAGES: &str = "system:stages";
+
 /// Hash: how a plugin is doing.
 #[must_use]
 pub fn plugin(name: &str) -> String {

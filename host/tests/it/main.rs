@@ -6,8 +6,12 @@
 
 /// REST and the stream: routes, roles, refusals, topics.
 mod api;
+/// The API of a process without a feed.
+mod api_alone;
 /// One test for each way in which other programs have lost this exchange's books.
 mod broke_others;
+/// The machine's clock set to another time.
+mod clock;
 /// Command lines and configuration, right and wrong.
 mod commands;
 /// Plugins enabled, shadowed, promoted and dropped while they run.

@@ -888,19 +888,6 @@ export interface components {
             /** @description Exchange time, RFC 3339. */
             time?: string | null;
         };
-        /** @description Times up to a bound, and longer than the bound of the bucket before. */
-        Bucket: {
-            /**
-             * Format: int64
-             * @description How many times.
-             */
-            count: number;
-            /**
-             * Format: double
-             * @description Milliseconds; none: longer than all bounds.
-             */
-            to_ms?: number | null;
-        };
         /** @description What calls of the last minute cost. None when there was no call. */
         CallCosts: {
             /**
@@ -1952,10 +1939,23 @@ export interface components {
          * @enum {string}
          */
         Source: "analysis" | "rule" | "webhook";
+        /** @description Times up to a bound, and longer than the bound of the bucket before. */
+        StageBucket: {
+            /**
+             * Format: int64
+             * @description How many times.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Milliseconds; none: longer than all bounds.
+             */
+            to_ms?: number | null;
+        };
         /** @description How long frames took from the moment they were received to one stage of their way. */
-        StageView: {
+        StageTimes: {
             /** @description The buckets that have any: a bucket's upper bound is twice its lower one. */
-            buckets: components["schemas"]["Bucket"][];
+            buckets: components["schemas"]["StageBucket"][];
             /**
              * Format: int64
              * @description Times measured.
@@ -1989,8 +1989,8 @@ export interface components {
             };
             /** @description `host`: it has feeds of its own; `api`: it answers from Redis. */
             role: string;
-            /** @description How long frames took to each stage of their way since the start; empty: known to the host that has the feed alone. */
-            stages: components["schemas"]["StageView"][];
+            /** @description How long frames took to each stage of their way since the start; empty: no host runs. */
+            stages: components["schemas"]["StageTimes"][];
             /** @description Clients of the stream now. */
             stream_clients: number;
             /** @description The version of the process that answers. */

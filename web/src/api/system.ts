@@ -4,7 +4,7 @@ import { get } from "./client";
 import type { components } from "./schema";
 
 type Shapes = components["schemas"];
-export type Stage = Shapes["StageView"];
+export type Stage = Shapes["StageTimes"];
 export type Heat = Shapes["Heat"];
 
 /** Latency by stage since the start; empty where no host answers. */

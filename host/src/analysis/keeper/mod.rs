@@ -48,10 +48,10 @@ use super::engine::Engine;
 use super::limits::Budget;
 use super::logs::Logs;
 use super::phase::Phase;
-use super::quiet::Quiet;
 use super::shadow::report::ShadowReport;
 use super::sheet::{Entry, Sheet};
 use crate::clock;
+use crate::quiet::Quiet;
 
 /// Messages that may wait for the keeper; of commands, the next one is refused.
 const INBOX: usize = 128;

@@ -25,10 +25,10 @@ use self::report::{ShadowReport, Tally};
 use self::rule::{Rule, Verdict};
 use super::component::{LaneKind, Plugin};
 use super::crew::Crew;
-use super::quiet;
 use super::reading::Reading;
 use super::recents::{Past, Recents};
 use super::successor::{Fork, Successor};
+use crate::quiet;
 
 /// Books that wait for a shadow, over all pairs; each has 16 KB, mostly shared with others that hold it.
 const WAITING: usize = 256;
@@ -110,8 +110,7 @@ impl Shadow {
             shared: Arc::clone(&shared),
             pairs: prepared.into_iter().map(|(pair, successor)| (pair, Follower::Open { successor, followed: false })).collect(),
         };
-        std::thread::Builder::new().name(format!("shadow {}", plugin.name)).spawn(move || {
-            quiet::lower_priority();
+        quiet::spawn(&format!("shadow {}", plugin.name), move || {
             // Nobody takes them when the shadow was dropped.
             let _ = give.send(work.run(&receiver));
         })?;

@@ -74,7 +74,8 @@ async fn round(hub: &Hub, source: &Source, made: &mut HashMap<Topic, Made>) -> b
         any |= new;
         // A look into memory costs so little that what is new there is found in the next round.
         if new || !source.is_near(&topic) {
-            entry.from = now + topic.every();
+            // From when it was due rather than from now, so that rounds that come a little late don't add up to fewer news.
+            entry.from = (entry.from + topic.every()).max(now + topic.every() - ROUND / 2);
         }
         entry.by = entry.from + source.patience(&topic);
     }

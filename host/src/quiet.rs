@@ -1,16 +1,25 @@
 //! Work beside the hot threads: at a low priority, and on one thread.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 /// How much lower the priority is: a thread that works for the books gets nine times the processor time of one of these, where they compete.
 const NICE: i32 = 10;
 
 /// Lowers the priority of the calling thread, for good. A system that refuses is told in the log: the work is done all the same.
-pub(super) fn lower_priority() {
+fn lower_priority() {
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICE) {
         tracing::warn!("a thread for work in the background keeps its priority: {error}");
     }
+}
+
+/// Starts a thread of a low priority.
+pub(crate) fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(|| {
+        lower_priority();
+        work()
+    })
 }
 
 /// One thread that compiles and tries plugins while the host runs.
@@ -18,11 +27,11 @@ pub(super) fn lower_priority() {
 /// It is a pool of rayon's, since wasmtime compiles the functions of a component on the pool that it is called from: on this one alone, then, and
 /// not on every core.
 #[derive(Clone)]
-pub(super) struct Quiet(Arc<rayon::ThreadPool>);
+pub(crate) struct Quiet(Arc<rayon::ThreadPool>);
 
 impl Quiet {
     /// Starts the thread.
-    pub(super) fn start() -> std::io::Result<Self> {
+    pub(crate) fn start() -> std::io::Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .thread_name(|_| "plugin-loader".to_owned())
@@ -33,7 +42,7 @@ impl Quiet {
     }
 
     /// Does a piece of work when those before it are done.
-    pub(super) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
+    pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
         self.0.spawn(work);
     }
 }
