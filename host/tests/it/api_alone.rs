@@ -173,7 +173,10 @@ async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
     };
     let (here, there) = (send("viewer", "GET", "/api/v1/plugins/liquidity", b"").await, rig.get("/api/v1/plugins/liquidity").await);
     assert_eq!((here.status, still(here.json())), (200, still(there.json())));
-    until("the host holds frames of a second", async || {
+    let mut id = 10;
+    until("the host holds books of a second", async || {
+        exchange.update(id, id + 1).await;
+        id += 1;
         send("viewer", "GET", "/api/v1/books/BTC-USDT/heat?seconds=60", b"").await.json()["columns"].as_array().is_some_and(|all| !all.is_empty())
     })
     .await;
@@ -185,7 +188,8 @@ async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
     assert_eq!((refused.status, refused.code().as_str()), (403, "role_too_low"));
     let stopped = send("analyst", "POST", "/api/v1/plugins/liquidity/disable", b"").await;
     assert_eq!((stopped.status, &stopped.json()["phase"]), (200, &"disabled".into()), "{}", stopped.text());
-    assert!(rig.audit().iter().any(|entry| entry["who"] == "of-analyst" && entry["path"] == "/api/v1/plugins/liquidity/disable"));
+    let is_noted = |entry: &Value| entry["who"] == "of-analyst" && entry["path"] == "/api/v1/plugins/liquidity/disable";
+    until("the host has noted it down", async || rig.audit().iter().any(is_noted)).await;
     assert_eq!(send("analyst", "PUT", "/api/v1/plugins/liquidity/parameters", b"{").await.code(), "bad_body");
     let large = vec![b'x'; 100 << 10];
     let large = send("analyst", "PUT", "/api/v1/plugins/liquidity/parameters", &large).await;

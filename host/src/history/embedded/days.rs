@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::day::Day;
 use super::schema::{self, DayError};
-use super::writer::oldest_kept;
 use crate::config::settings;
 use crate::history::entry::Entry;
 
@@ -78,14 +77,15 @@ impl Days {
         error
     }
 
-    /// Deletes the days that are too old ([`oldest_kept`]), and the oldest while all together are too large. Returns the bytes that are left.
-    pub(super) fn prune(&mut self, now_ns: i64, newest: Option<i64>) -> std::io::Result<u64> {
+    /// Deletes the days that are too old, and the oldest while all together are too large. Returns the bytes that are left.
+    pub(super) fn prune(&mut self, now_ns: i64) -> std::io::Result<u64> {
         let mut days = schema::days(&self.folder)?;
         let today = schema::day_of(now_ns);
-        let oldest = oldest_kept(self.keep_days, now_ns, newest);
-        let old = days.iter().take_while(|(day, _)| *day < oldest).count();
-        for (day, file) in days.drain(..old) {
-            self.delete(day, &file, "older than HISTORY_KEEP_DAYS")?;
+        if let Some(keep) = self.keep_days {
+            let old = days.iter().take_while(|(day, _)| *day < today - keep).count();
+            for (day, file) in days.drain(..old) {
+                self.delete(day, &file, "older than HISTORY_KEEP_DAYS")?;
+            }
         }
         let mut bytes: u64 = days.iter().map(|(_, file)| schema::size(file)).sum();
         let mut days = days.into_iter().peekable();

@@ -8,7 +8,7 @@ use super::days::Days;
 use super::schema;
 use crate::clock;
 use crate::config::settings;
-use crate::history::entry::{Entry, Measurement};
+use crate::history::entry::Entry;
 use crate::history::figures::Figures;
 use crate::history::queue::{Next, Taken};
 
@@ -24,13 +24,12 @@ pub(super) fn run(folder: &Path, settings: &settings::History, taken: &Taken, fi
     let mut days = Days::new(folder, settings);
     let mut batch: Vec<Entry> = Vec::new();
     let mut pruned: Option<Instant> = None;
-    // The newest time of the exchange's own among what came.
-    let mut newest: Option<i64> = None;
+    let today = Today::starts();
     let mut open = true;
     while open {
         if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
             pruned = Some(Instant::now());
-            match days.prune(now_ns(), newest) {
+            match days.prune(today.ns()) {
                 Ok(bytes) => figures.set_disk_bytes(bytes),
                 Err(error) => tracing::error!("{}: old history can't be deleted: {error}", folder.display()),
             }
@@ -39,8 +38,7 @@ pub(super) fn run(folder: &Path, settings: &settings::History, taken: &Taken, fi
         if batch.is_empty() {
             continue;
         }
-        newest = newest.max(batch.iter().filter_map(exchange_time).max());
-        let oldest = oldest_kept(settings.keep_days, now_ns(), newest);
+        let oldest = settings.keep_days.map_or(i64::MIN, |keep| schema::day_of(today.ns()) - keep);
         batch.retain(|entry| {
             let kept = schema::day_of(entry.time_ns()) >= oldest && !days.is_full();
             if !kept {
@@ -60,20 +58,22 @@ pub(super) fn run(folder: &Path, settings: &settings::History, taken: &Taken, fi
     days.close();
 }
 
-/// When the exchange sent what an entry is about; none: its time is this host's.
-fn exchange_time(entry: &Entry) -> Option<i64> {
-    match entry {
-        Entry::Sample(sample) if sample.measurement == Measurement::Analysis => Some(sample.time_ns),
-        _ => None,
-    }
+/// What day it is for the age of what is kept. A clock that is set into another year while the host runs must not cost it its history, so a day
+/// ends no sooner than it would have by the clock of the start.
+struct Today {
+    began_ns: i64,
+    began: Instant,
 }
 
-/// The first day that is kept. A machine whose clock was set far into the future by mistake must not lose its history for it, so a day is
-/// too old only when the exchange's own times say so too; before any came, none is.
-pub(super) fn oldest_kept(keep_days: Option<i64>, now_ns: i64, newest: Option<i64>) -> i64 {
-    match (keep_days, newest) {
-        (Some(keep), Some(newest)) => schema::day_of(now_ns.min(newest)) - keep,
-        _ => i64::MIN,
+impl Today {
+    fn starts() -> Self {
+        Self { began_ns: now_ns(), began: Instant::now() }
+    }
+
+    /// Nanoseconds since 1970.
+    fn ns(&self) -> i64 {
+        let elapsed = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        now_ns().min(self.began_ns.saturating_add(elapsed))
     }
 }
 
