@@ -3,7 +3,7 @@
 use crate::api::Rig;
 use crate::support::http::ask;
 use crate::support::stream::Stream;
-use crate::support::{free_port, settings, until};
+use crate::support::{components, free_port, settings, until};
 use leadline_host::api::app::Parts;
 use leadline_host::api::server::Server;
 use leadline_host::clock;
@@ -155,7 +155,10 @@ async fn alerts_are_read_and_changed_through_a_process_without_a_host_as_through
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
-    let rig = Rig::start(&[]).await;
+    // A folder of its own: what is switched off here stays so.
+    let plugins = tempfile::tempdir().expect("a folder");
+    std::fs::copy(components("plugins").join("liquidity.wasm"), plugins.path().join("liquidity.wasm")).expect("copied");
+    let rig = Rig::start(&[("PLUGIN_DIR", plugins.path().to_str().expect("plain"))]).await;
     let mut exchange = rig.exchange.subscribed().await;
     exchange.snapshot(10, 50).await;
     let tokens_file = rig.folder.path().join("tokens");
@@ -167,12 +170,14 @@ async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
         ask(&addr, method, path, &[("Authorization", &bearer), ("Content-Type", "application/json")], body).await
     };
     // Read as at the host; what moves from one moment to the next is left out.
-    let still = |mut plugin: Value| {
-        plugin["work"].as_object_mut().expect("at work").retain(|name, _| ["version", "digest", "outputs", "parameters"].contains(&name.as_str()));
-        plugin["work"].take()
-    };
-    let (here, there) = (send("viewer", "GET", "/api/v1/plugins/liquidity", b"").await, rig.get("/api/v1/plugins/liquidity").await);
-    assert_eq!((here.status, still(here.json())), (200, still(there.json())));
+    let still = |plugin: Value| ["version", "digest", "outputs", "parameters"].map(|name| plugin["work"][name].clone());
+    until("it is at work, here as there", async || {
+        let (here, there) = (send("viewer", "GET", "/api/v1/plugins/liquidity", b"").await, rig.get("/api/v1/plugins/liquidity").await);
+        assert_eq!((here.status, there.status), (200, 200));
+        let (here, there) = (still(here.json()), still(there.json()));
+        here == there && here[1].is_string()
+    })
+    .await;
     let mut id = 10;
     until("the host holds books of a second", async || {
         exchange.update(id, id + 1).await;
