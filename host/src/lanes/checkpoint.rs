@@ -104,6 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn states_that_any_host_of_version_1_wrote_are_read_as_they_were_meant() {
+        const BYTES: &[u8] = b"S\x01\x051.2.3\x02{}\x01\x02\x07\x08";
+        let state = SavedState { version: "1.2.3".to_owned(), parameters: "{}".to_owned(), restarted: true, bytes: vec![7, 8] };
+        assert_eq!(decode_state(BYTES).expect("version 1"), state);
+        assert_eq!(encode_state(state).expect("small"), BYTES);
+    }
+
+    #[test]
     fn a_state_survives_and_one_of_another_version_or_too_large_is_refused() {
         let state = SavedState { version: "1.2.3".to_owned(), parameters: "{}".to_owned(), restarted: true, bytes: vec![7; 1000] };
         let mut bytes = encode_state(state.clone()).expect("small");

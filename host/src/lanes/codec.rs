@@ -233,6 +233,16 @@ mod tests {
         }
     }
 
+    /// A newer host goes on with the Lists of an older one, so what version 1 looks like is written down here: other bytes want another version.
+    #[test]
+    fn frames_that_any_host_of_version_1_wrote_are_read_as_they_were_meant() {
+        const BYTES: &[u8] = b"L\x01\x01\x02\x03\x04\x05\x01\x0b\x01\x01\x00\x01\xfc\xdb\xe5\x0b\x00\x01\xfb\xdc\x05\x08\x03\x00";
+        let level = Level { price: "77973.9".parse().expect("a number"), size: "0.00001500".parse().expect("a number"), orders: 3 };
+        let frame = LaneFrame::changes(head(), &[level], &[]);
+        assert_eq!(LaneFrame::decode(BYTES).expect("version 1"), frame);
+        assert_eq!(frame.encode().expect("small"), BYTES);
+    }
+
     #[test]
     fn a_frame_of_another_version_is_refused_not_guessed() {
         let mut bytes = LaneFrame::changes(head(), &[], &[]).encode().expect("small");

@@ -29,7 +29,6 @@ use super::figures::Figures;
 use super::query::{AlertQuery, Alerts, BookAt, Name, Page, QueryError, RangeQuery, SeriesSpan, Span, WindowQuery, Windows};
 use super::queue::Taken;
 use crate::config::settings;
-use crate::quiet;
 use reader::Reader;
 
 /// Questions answered at once.
@@ -58,7 +57,9 @@ impl Embedded {
         let (own, of_writer, figures) = (folder.to_owned(), settings.clone(), Arc::clone(figures));
         // The first days are tried now, so that a folder that can't be used stops the start and not the night.
         schema::days(folder).map_err(|error| HistoryError::folder(folder, &error))?;
-        let writer = quiet::spawn("history", move || writer::run(&own, &of_writer, &taken, &figures))
+        let writer = std::thread::Builder::new()
+            .name("history".to_owned())
+            .spawn(move || writer::run(&own, &of_writer, &taken, &figures))
             .map_err(|error| HistoryError::folder(folder, &error))?;
         Ok((Self { _lock: Some(lock), ..Self::to_read(folder) }, writer))
     }

@@ -36,7 +36,6 @@ use super::query::{AlertQuery, Alerts, BookAt, Name, Page, QueryError, RangeQuer
 use super::queue::Taken;
 use crate::config::settings;
 use crate::okx::backoff::Backoff;
-use crate::quiet;
 use dead::DeadLetters;
 use http::Server;
 use outbox::Outbox;
@@ -78,8 +77,9 @@ impl Influx {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let influx = influx.clone();
         let encoder =
-            quiet::spawn("history", move || encoder::run(&taken, &outbox, &influx)).map_err(failed)?;
-        let sender = quiet::spawn("history-sender", move || runtime.block_on(sender.run())).map_err(failed)?;
+            std::thread::Builder::new().name("history".to_owned()).spawn(move || encoder::run(&taken, &outbox, &influx)).map_err(failed)?;
+        let sender =
+            std::thread::Builder::new().name("history-sender".to_owned()).spawn(move || runtime.block_on(sender.run())).map_err(failed)?;
         tracing::info!("history goes to InfluxDB at {}, bucket {}", server.url(), server.bucket());
         Ok((Self { server, stop, _lock: Some(lock) }, vec![encoder, sender]))
     }
