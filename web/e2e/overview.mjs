@@ -49,6 +49,16 @@ export async function overview(browser, url) {
     await page.click("[data-language=en]");
     await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.innerText.includes("Overview"));
   });
+  await check("the settings close on Escape, and an address that leads nowhere says so", async () => {
+    await page.click('[data-test="settings"]');
+    await page.waitForSelector('[data-test="settings-open"]', { state: "visible" });
+    await page.keyboard.press("Escape");
+    await page.waitForSelector('[data-test="settings-open"]', { state: "hidden" });
+    await page.goto(`${url}/#/nowhere/at/all`);
+    await page.waitForSelector('[data-test="unknown-page"]');
+    await page.goto(`${url}/#/`);
+    await page.waitForSelector("[data-pair]");
+  });
   await picture(page, "overview");
   await check("latency by stage is drawn and in numbers", async () => {
     await page.click(".manage summary");

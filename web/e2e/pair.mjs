@@ -21,7 +21,8 @@ export async function pair(browser, url) {
   await check("support, resistance, large orders and their distribution are shown with the version that made them", async () => {
     await page.waitForFunction(() => /[SR]1 /.test(document.querySelector('[data-panel="levels"] table')?.textContent ?? ""));
     await page.waitForFunction(() => document.querySelectorAll('[data-panel="large"] tbody tr').length > 0 && document.querySelectorAll('[data-panel="large"] .spread-out > div').length >= 5);
-    await page.waitForFunction(() => /\d+\.\d+\.\d+/.test(document.querySelector('[data-panel="levels"] .panel-title small')?.textContent ?? ""));
+    await page.waitForFunction(() => /\d+\.\d+\.\d+/.test(document.querySelector('[data-panel="levels"] .panel-title a.version')?.textContent ?? ""));
+    await page.waitForFunction(() => /^[0-9a-f]{8}$/.test(document.querySelector('[data-panel="levels"] .panel-title a.version code')?.textContent ?? ""));
   });
   await check("depth chart and heatmap are drawn", async () => {
     await page.waitForSelector('[data-panel="depth"] canvas');
@@ -118,12 +119,23 @@ export async function pair(browser, url) {
   await check("nothing was written to the console as an error on the pair's page", () => expect(errors.length === 0, errors.join("; ")));
   await context.close();
 
+  await check("a pair that no host runs says so first, with empty panels and no error", async () => {
+    const none = await open(browser, `${url}/#/pairs/NOPE-USDT`);
+    await none.page.waitForSelector('[data-test="pair-trouble"]');
+    await none.page.waitForFunction(() => ["ladder", "heat", "depth"].every((name) => /no book yet/.test(document.querySelector(`[data-panel="${name}"]`)?.textContent ?? "")));
+    expect(none.errors.length === 0, none.errors.join("; "));
+    await picture(none.page, "pair-none");
+    await none.context.close();
+  });
+
   const phone = await open(browser, `${url}/#/pairs/BTC-USDT`, { width: 390, height: 844, colorScheme: "dark", locale: "zh-CN" });
   await check("on a phone the panels stand one below the other and nothing sticks out", async () => {
     await phone.page.waitForFunction(() => document.querySelectorAll(".ladder .bids tr").length >= 10);
     await phone.page.waitForFunction(() => new Set([...document.querySelectorAll(".grid-stack-item")].map((panel) => panel.getBoundingClientRect().left)).size === 1);
     const wide = await sticksOut(phone.page);
     expect(wide <= 0, `${wide} px stick out`);
+    const cut = await phone.page.evaluate(() => [...document.querySelectorAll(".whole-rows, [data-test=bands]")].filter((one) => one.scrollWidth > one.clientWidth || one.getBoundingClientRect().right > window.innerWidth).length);
+    expect(cut === 0, `${cut} tables are wider than their panel`);
     await picture(phone.page, "pair-phone");
   });
   await phone.context.close();

@@ -11,6 +11,7 @@ export async function phone(browser, url) {
       await page.waitForSelector('[data-test="link"].good');
       await page.waitForSelector("main h1");
       await page.waitForFunction(() => document.querySelectorAll("main .card, main .panel, main .tile, main .alerts li, main .filters").length > 0);
+      expect(await page.isVisible('[data-test="feed-kind"]'), "nothing says that the market is simulated");
       const wide = await sticksOut(page);
       expect(wide <= 0, `${wide} px stick out`);
       await picture(page, `phone-${name}`);

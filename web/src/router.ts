@@ -11,7 +11,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/plugins", name: "plugins", component: () => import("./pages/PluginsPage.vue") },
   { path: "/plugins/:name", name: "plugin", component: () => import("./pages/PluginPage.vue"), props: true },
   { path: "/history", name: "history", component: () => import("./pages/HistoryPage.vue") },
-  { path: "/:rest(.*)*", redirect: "/" },
+  { path: "/:rest(.*)*", name: "unknown", component: () => import("./pages/UnknownPage.vue") },
 ];
 
 // Addresses behind a #, so that any plain file server can serve the page.

@@ -84,7 +84,7 @@ describe("the page", () => {
 
   it("shows a plugin it has never heard of", async () => {
     const page = await shown(LIVE);
-    expect(page.text('[data-plugin="imbalance"]')).toContain("0.2500");
+    expect(page.text('[data-plugin="imbalance"]')).toContain("ratio0.25");
   });
 
   it("greys out what is old: a book out of step, and figures without a connection", async () => {

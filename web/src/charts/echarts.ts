@@ -7,6 +7,7 @@ import { CanvasRenderer } from "echarts/renderers";
 import { computed } from "vue";
 import VChart from "vue-echarts";
 
+import { grouped } from "../data/format";
 import { useSettings } from "../stores/settings";
 
 use([BarChart, LineChart, ScatterChart, DataZoomComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
@@ -35,6 +36,12 @@ export function useColours() {
       series: dark ? ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#8c9eff", "#b0bec5"] : ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#3949ab", "#546e7a"],
     };
   });
+}
+
+/** An axis of numbers, grouped as everywhere on the page; with `decimals`, those of the instrument's prices, where the step needs them. */
+export function numbers(colours: { soft: string; line: string }, decimals = 8) {
+  const held = axis(colours);
+  return { ...held, axisLabel: { ...held.axisLabel, formatter: (value: number) => grouped(String(Number(value.toFixed(Math.min(decimals, 8))))) } };
 }
 
 /** What all axes look like. */

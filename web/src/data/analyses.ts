@@ -122,17 +122,35 @@ export function components(json: string | undefined): Component[] {
 }
 
 export interface Band {
-  /** Its values as they were sent, by name, in their order. */
-  values: [string, string | number][];
+  side: "bid" | "ask";
+  /** How far it reaches from the middle, basis points; bands are nested. */
+  bps: number;
+  /** Notional in it, and what is usual. Null: it doesn't count now. */
+  depth: number | null;
+  usual: number | null;
+  /** Change against the usual, percent: -40 is 40 % less. */
+  change: number | null;
+  deviations: number | null;
+  /** Why it doesn't count; empty: it does, or has no baseline yet. */
+  leftOut: string;
 }
 
-/** `depth_anomaly.bands`: a row a stream, with whatever numbers the version sends. */
+/** `depth_anomaly.bands`: a row a side and reach. */
 export function bands(json: string | undefined): Band[] {
   if (json === undefined || json === "") return [];
   try {
-    const value: unknown = JSON.parse(json);
-    return rows(value).map((row) => ({ values: Object.entries(row).filter((entry): entry is [string, string | number] => typeof entry[1] === "string" || typeof entry[1] === "number") }));
+    return rows(JSON.parse(json)).flatMap((row) => {
+      const [side, bps, below] = [row["side"], number(row["bps"]), number(row["below_percent"])];
+      if ((side !== "bid" && side !== "ask") || bps === null) return [];
+      return [{ side, bps, depth: number(row["depth"]), usual: number(row["usual"]), change: below === null ? null : -below, deviations: number(row["deviations"]), leftOut: text(row["left_out"]) }];
+    });
   } catch {
     return [];
   }
+}
+
+/** The band that lies lowest against what is usual. Null: none has a baseline. */
+export function lowest(held: readonly Band[]): (Band & { change: number }) | null {
+  const known = held.filter((band): band is Band & { change: number } => band.change !== null);
+  return known.reduce<(Band & { change: number }) | null>((low, band) => (low === null || band.change < low.change ? band : low), null);
 }

@@ -43,10 +43,11 @@ export function summary(plugin: string, fields: Record<string, string>): Fact[] 
   const side = (name: string): Fact["side"] => (/support|buy/.test(name) ? "bid" : /resistance|sell/.test(name) ? "ask" : "");
   const known = HEADLINES[plugin];
   if (known !== undefined) {
-    // The state is what a glance wants: it comes first where there is one.
+    // The state is what a glance wants: it comes first where there is one. Prices stand in the order of the book, supports before resistances.
+    const order = (fact: Fact): number => (fact.kind === "word" ? 0 : fact.side === "ask" ? 2 : 1);
     return known
       .map(({ name, kind }) => ({ name, kind, value: fields[name] ?? "", side: side(name) }))
-      .sort((a, b) => Number(b.kind === "word") - Number(a.kind === "word"));
+      .sort((a, b) => order(a) - order(b) || (a.kind === "price" && a.value !== "" && b.value !== "" ? Number(a.value) - Number(b.value) : 0));
   }
   return Object.entries(fields)
     .filter(([, value]) => value !== "" && value.length < 24 && !/^[[{]/.test(value))

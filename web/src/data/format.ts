@@ -42,6 +42,53 @@ export function figure(value: number, digits = 5): string {
   return grouped(value.toFixed(places));
 }
 
+/** A number with at most `digits` significant digits and no zeros at its end: a threshold, a value that stands alone. */
+export function plain(value: number, digits = 5): string {
+  const shown = figure(value, digits);
+  return shown.includes(".") ? shown.replace(/\.?0+$/, "") : shown;
+}
+
+/** A reading's number: two decimals, fewer where it is large, more where two would leave nothing of it. */
+export function measured(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size > 0 && size < 0.01) return plain(value, 2);
+  return grouped(value.toFixed(size >= 1_000 ? 0 : size >= 100 ? 1 : 2));
+}
+
+/** Decimals of a number's text. */
+export const decimalsOf = (text: string): number => (NUMBER.exec(text)?.[3] ?? ".").length - 1;
+
+/** The most decimals among texts: on one tick grid, numbers of one column are shown with as many. */
+export const mostDecimals = (texts: Iterable<string | null>): number => [...texts].reduce((most, text) => Math.max(most, text === null ? 0 : decimalsOf(text)), 0);
+
+/** A number's text with zeros added up to so many decimals, since the exchange leaves them out; grouped. Anything else stays as it is. */
+export function padded(text: string, decimals: number): string {
+  const missing = NUMBER.test(text) ? decimals - decimalsOf(text) : 0;
+  if (missing <= 0) return grouped(text);
+  return grouped(text.includes(".") ? text + "0".repeat(missing) : `${text}.${"0".repeat(missing)}`);
+}
+
+/** A number with exactly so many decimals, grouped. */
+export const fixed = (value: number, decimals: number): string => (Number.isFinite(value) ? grouped(value.toFixed(Math.min(12, Math.max(0, decimals)))) : "–");
+
+/** Decimals for a column whose largest number is `largest`, so that it has `digits` significant digits. */
+export const columnDecimals = (largest: number, digits: number): number => (largest > 0 ? Math.max(0, Math.min(8, digits - 1 - Math.floor(Math.log10(largest)))) : 0);
+
+/** What part of a whole something is, as a percentage. Never zero where there is something. */
+export function percentOf(value: number, whole: number): string {
+  const percent = (100 * value) / whole;
+  if (!Number.isFinite(percent)) return "–";
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
+  return `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}
+
+/** A change in percent with its sign: +36 %, -4.2 %. */
+export function signed(percent: number): string {
+  const shown = Math.abs(percent).toFixed(Math.abs(percent) < 10 ? 1 : 0);
+  return `${Number(shown) === 0 ? "±" : percent < 0 ? "-" : "+"}${shown} %`;
+}
+
 /** A sum of money in short: 950, 12.4 k, 3.1 M. */
 export function money(value: number): string {
   const size = Math.abs(value);
@@ -95,6 +142,12 @@ export function timeOfDay(instant: string): string {
 export function dateTime(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? "–" : `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)} UTC`;
+}
+
+/** A span of time in UTC; the day stands once where both ends lie on it. */
+export function period(fromMs: number, toMs: number): string {
+  const [from, to] = [dateTime(fromMs), dateTime(toMs)];
+  return from.slice(0, 10) === to.slice(0, 10) ? `${from.slice(0, 19)} – ${to.slice(11)}` : `${from} – ${to}`;
 }
 
 /** A value that is a list or a table is folded away, and shown in lines when opened. Null: it is neither. */

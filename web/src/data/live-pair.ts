@@ -1,12 +1,13 @@
 // One pair in full, while somebody looks at it: its book, its readings, and what stood in it over the last minutes.
 
-import { onUnmounted, ref, shallowRef } from "vue";
+import { computed, onUnmounted, ref, shallowRef } from "vue";
 
 import { pastHeat } from "../api/system";
 import { useLive } from "../stores/live";
 import { largeLevels, type LargeLevel } from "./analyses";
 import { Book, readBook } from "./book";
 import { readReadings, type Reading } from "./document";
+import { decimalsOf } from "./format";
 import { Heat, ROWS } from "./heat";
 import { Trail } from "./trail";
 
@@ -33,6 +34,7 @@ export function useLivePair(id: string) {
   const live = useLive();
   const book = new Book();
   const bookAt = ref<number | null>(null);
+  const hasBook = computed(() => bookAt.value !== null);
   const readings = shallowRef<Record<string, Reading>>({});
   const readingsAt = ref<number | null>(null);
   const heat = new Heat(COLUMNS);
@@ -42,6 +44,9 @@ export function useLivePair(id: string) {
   /** Counts the drawings of the book and of the columns: the objects themselves stay the same. */
   const bookTick = ref(0);
   const heatTick = ref(0);
+
+  /** Decimals of the instrument's prices: the most that were seen, since the exchange leaves zeros out. */
+  const decimals = ref(0);
 
   let drawnAt = 0;
   let columnAt = 0;
@@ -58,6 +63,9 @@ export function useLivePair(id: string) {
     const held = readBook(news.data);
     if (held === null) return;
     book.take(held, news.change);
+    for (const side of [held.bids, held.asks]) for (const level of side) decimals.value = Math.max(decimals.value, decimalsOf(level.shown));
+    // A host that sends a book also knows what stood in it before.
+    if (bookAt.value === null) void begin();
     bookAt.value = news.at;
     const middle = book.middle();
     if (middle !== null && news.at - columnAt >= COLUMN_EVERY_MS) {
@@ -102,12 +110,10 @@ export function useLivePair(id: string) {
       // It begins empty, and fills.
     }
   }
-  void begin();
-
   onUnmounted(() => {
     leaveBook();
     leaveReadings();
     if (drawing !== null) window.clearTimeout(drawing);
   });
-  return { book, bookAt, bookTick, readings, readingsAt, heat, heatTick, bubbles, lines, lineTick };
+  return { book, bookAt, hasBook, decimals, bookTick, readings, readingsAt, heat, heatTick, bubbles, lines, lineTick };
 }

@@ -57,6 +57,14 @@ export function drawing(value: string, output: Output | undefined): Drawing {
   return { as: "number", value: number, shown: value, share };
 }
 
+/** The pair's own words for the units that plugins know by their place alone: BTC for `base`, USDT for `quote`. */
+export function withUnits(outputs: ReadonlyMap<string, Output>, pair: string): ReadonlyMap<string, Output> {
+  const [base = "", quote = ""] = pair.split("-");
+  if (base === "" || quote === "") return outputs;
+  const words: Record<string, string> = { base, quote };
+  return new Map([...outputs].map(([field, output]) => [field, { ...output, unit: words[output.unit] ?? output.unit }] as const));
+}
+
 /** The descriptions by the field's name; empty while they aren't known, as from a process without a host. */
 export function useOutputs(versions: () => string): ShallowRef<ReadonlyMap<string, Output>> {
   const held = shallowRef<ReadonlyMap<string, Output>>(new Map());
