@@ -72,15 +72,18 @@ export async function pair(browser, url) {
     };
     const box = async (selector) => {
       const held = page.locator(selector);
-      await held.scrollIntoViewIfNeeded();
       const { x, y, width, height } = await held.boundingBox();
       return { x: x + width / 2, y: y + height / 2 };
     };
     await page.click('[data-test="arrange"]');
     const before = await place();
+    // The whole panel is in view: nothing scrolls under the hand, which would hide the corner again.
+    const show = () => page.locator('[data-panel="levels"]').evaluate((panel) => panel.scrollIntoView({ block: "center" }));
+    await show();
     await drag(await box('[data-panel="levels"] .panel-title'), 460, 0);
     const moved = await settled(before);
     expect(Number(moved.split(".")[0]) > Number(before.split(".")[0]), `${before} became ${moved}`);
+    await show();
     await page.hover('[data-panel="levels"]');
     await drag(await box('[gs-id="levels"] > .ui-resizable-se'), 0, -140);
     const sized = await settled(moved);
