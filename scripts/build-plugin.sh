@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds one plugin's folder, anywhere on this machine, into a component: a Cargo project, or a Python module.
+# Builds one plugin's folder, anywhere on this machine, into a component: a Cargo project, a Python module, or a JavaScript module.
 #
 # Usage: scripts/build-plugin.sh FOLDER OUT.wasm; prints nothing on standard output. `leadline plugin build` is the way in for people.
 set -euo pipefail
@@ -7,6 +7,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=scripts/wasm.sh
 . "$ROOT/scripts/wasm.sh"
+# shellcheck source=scripts/node.sh
+. "$ROOT/scripts/node.sh"
 
 [ $# = 2 ] || die "two arguments are needed, $# given" "scripts/build-plugin.sh FOLDER OUT.wasm"
 folder="$(cd "$1" && pwd)"
@@ -44,6 +46,9 @@ build_python() {
     [ ${#modules[@]} = 1 ] || die "$folder has ${#modules[@]} Python modules beside its tests, and a plugin is one" "put the others into a package"
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
         die "Python plugins need Python 3.10 or newer" "sudo apt-get install -y python3 python3-venv"
+    # One build installs it; another that comes meanwhile waits.
+    exec 9>"$CACHE/componentize-py.lock"
+    if have flock; then flock 9; fi
     if [ "$("$venv/bin/componentize-py" --version 2>/dev/null)" != "componentize-py $COMPONENTIZE_PY" ]; then
         say "installing componentize-py $COMPONENTIZE_PY into .cache/componentize-py"
         if ! { rm -rf "$venv" && python3 -m venv "$venv" && "$venv/bin/pip" install --quiet "componentize-py==$COMPONENTIZE_PY"; } >"$log" 2>&1; then
@@ -52,6 +57,7 @@ build_python() {
                 "it comes from PyPI and needs pip and python3-venv: sudo apt-get install -y python3-venv"
         fi
     fi
+    exec 9>&-
     say "building ${modules[0]} with its interpreter"
     if ! "$venv/bin/componentize-py" -d "$ROOT/wit/v1" -w stateful-plugin componentize --stub-wasi -p "$folder" -p "$ROOT/sdk/python" \
         "${modules[0]}" -o "$beside" >"$log" 2>&1; then
@@ -63,10 +69,45 @@ build_python() {
     mv "$beside" "$out"
 }
 
+# Everything of WASI is left out of its engine: a plugin has the host's log alone.
+build_javascript() {
+    local modules=() file packages="$CACHE/componentize-js" wanted beside log="$CACHE/componentize-js.log"
+    beside="$(cd "$(dirname "$out")" && pwd)/$(basename "$out").$$.tmp"
+    for file in "$folder"/*.js; do
+        case "$(basename "$file")" in *.test.js) ;; *) modules+=("$file") ;; esac
+    done
+    [ ${#modules[@]} = 1 ] || die "$folder has ${#modules[@]} JavaScript modules beside its tests, and a plugin is one" "bundle them into one module"
+    node_toolchain
+    exec 9>"$CACHE/componentize-js.lock"
+    if have flock; then flock 9; fi
+    # In the versions of the lock file. package.json there also leaves out what it never asks for: jco's Binaryen and older engines, 300 MB.
+    wanted="$(sha256sum <"$ROOT/scripts/javascript/package-lock.json" | cut -d' ' -f1)"
+    if [ "$(cat "$packages/node_modules/.leadline" 2>/dev/null)" != "$wanted" ]; then
+        say "installing componentize-js into .cache/componentize-js"
+        rm -rf "$packages" && mkdir -p "$packages" && cp "$ROOT"/scripts/javascript/{package.json,package-lock.json,.npmrc} "$packages"
+        if ! npm ci --prefix "$packages" --ignore-scripts --no-fund --no-audit --loglevel=error >"$log" 2>&1; then
+            tail -n 5 "$log" >&2
+            die "componentize-js can't be installed (log: .cache/componentize-js.log)" "it comes from the npm registry that npm is set to"
+        fi
+        printf '%s\n' "$wanted" >"$packages/node_modules/.leadline"
+    fi
+    exec 9>&-
+    say "building $(basename "${modules[0]}") with its engine"
+    if ! (cd "$packages" && node_modules/.bin/componentize-js "${modules[0]}" --wit "$ROOT/wit/v1" --world-name plugin \
+        --disable random stdio clocks http fetch-event --out "$beside") >"$log" 2>&1 || [ ! -f "$beside" ]; then
+        rm -f "$beside"
+        tail -n 15 "$log" >&2
+        die "$(basename "${modules[0]}") can't become a component" "it exports an object \`analysis\` with describe, open and analyze, as in docs/plugins.md"
+    fi
+    mv "$beside" "$out"
+}
+
 if [ -f "$folder/Cargo.toml" ]; then
     build_rust
 elif compgen -G "$folder/*.py" >/dev/null; then
     build_python
+elif compgen -G "$folder/*.js" >/dev/null; then
+    build_javascript
 else
-    die "$folder holds neither a Cargo.toml nor a Python module" "leadline plugin new NAME --lang rust (or python) makes a project"
+    die "$folder holds no Cargo.toml, no Python module and no JavaScript module" "leadline plugin new NAME --lang rust (or python) makes a project"
 fi

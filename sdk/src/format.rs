@@ -7,12 +7,32 @@ use crate::math;
 /// Significant digits of every number that isn't a price.
 pub const SIGNIFICANT_DIGITS: usize = 10;
 
-/// From each of these on, one digit fewer is left after the point: 14 below the first, none from the last on.
-const LIMITS: [f64; SIGNIFICANT_DIGITS + 4] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+/// From each of these on, one digit fewer is left after the point: 14 below the first, none from the last finite one on.
+const LIMITS: [f64; 16] = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, f64::INFINITY, f64::INFINITY];
+
+/// How many of the limits the smallest number of each power of two reaches; by the last six bits of the exponent, which tell all from 10^-5 to 10^10 apart.
+const REACHED: [u8; 64] = {
+    let mut reached = [0; 64];
+    // 2^-17 to 2^33.
+    let mut exponent: u64 = 1023 - 17;
+    while exponent <= 1023 + 33 {
+        let smallest = f64::from_bits(exponent << 52);
+        let mut count = 0;
+        while LIMITS[count] <= smallest {
+            count += 1;
+        }
+        reached[exponent as usize % 64] = count as u8;
+        exponent += 1;
+    }
+    reached
+};
 
 /// Powers of ten that f64 holds exactly: a whole number divided by one of them is the f64 nearest to that decimal.
 const POWERS: [f64; 23] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
+
+/// 2^52: from here on f64 has no fraction.
+const WHOLE: f64 = 4_503_599_627_370_496.0;
 
 /// Whole numbers below this are exact in f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -139,11 +159,17 @@ impl Sink for Text {
     }
 }
 
+/// A whole number below 2^52, not negative, as an integer: its bits, where a conversion would have to look for NaN and for what is too large first.
+#[inline(always)]
+fn integer(whole: f64) -> u64 {
+    (whole + WHOLE).to_bits() & (WHOLE as u64 - 1)
+}
+
 fn put_price(out: &mut impl Sink, grid: &TickGrid, price: f64) {
     let snapped = grid.snap(price);
     let units = math::nearest(snapped * POWERS[grid.decimals]);
-    if grid.units > 0.0 && (0.0..EXACT).contains(&units) {
-        put_decimal(out, units as u64, grid.decimals);
+    if grid.units > 0.0 && (0.0..WHOLE).contains(&units) {
+        put_decimal(out, integer(units), grid.decimals);
     } else {
         put(out, snapped);
     }
@@ -173,22 +199,23 @@ pub fn write_fixed(out: &mut String, value: f64, decimals: usize) {
 }
 
 fn put(out: &mut impl Sink, value: f64) {
-    let whole = value as i64;
-    if whole as f64 == value && whole.unsigned_abs() < 10_u64.pow(10) {
+    let magnitude = value.abs();
+    // Whatever is behind the point gets lost on the way up to 2^52 and back.
+    if magnitude < 1e10 && (magnitude + WHOLE) - WHOLE == magnitude {
         // Counts and round numbers: no zeros to strip.
-        if whole < 0 {
+        if value < 0.0 {
             out.text("-");
         }
-        put_decimal(out, whole.unsigned_abs(), 0);
+        put_decimal(out, integer(magnitude), 0);
         return;
     }
-    match decimals_of(value.abs()) {
+    match decimals_of(magnitude) {
         Some(decimals) => {
-            let units = math::nearest(value.abs() * POWERS[decimals]);
+            let units = math::nearest(magnitude * POWERS[decimals]);
             if value < 0.0 && units > 0.0 {
                 out.text("-");
             }
-            put_decimal(out, units as u64, decimals);
+            put_decimal(out, integer(units), decimals);
         }
         None if (1e10..1e15).contains(&value.abs()) => {
             if value < 0.0 {
@@ -209,7 +236,7 @@ fn put_fixed(out: &mut impl Sink, value: f64, decimals: usize) {
             if value < 0.0 && units > 0.0 {
                 out.text("-");
             }
-            put_decimal(out, units as u64, decimals);
+            put_decimal(out, integer(units), decimals);
         }
         // Below the grain: 10^-5 is the smallest that `decimals_of` knows.
         None if value.abs() < 1.0 => out.text("0"),
@@ -222,9 +249,10 @@ fn decimals_of(magnitude: f64) -> Option<usize> {
     if !(1e-5..1e10).contains(&magnitude) {
         return None;
     }
-    // Counted without branches: this is called for every number of every reading.
-    let reached = LIMITS.iter().map(|&limit| usize::from(magnitude >= limit)).sum::<usize>();
-    Some(LIMITS.len() - reached)
+    // Without branches: this is called for every number of every reading. Two powers of ten never lie within one of two.
+    let least = usize::from(REACHED[(magnitude.to_bits() >> 52) as usize % 64]);
+    let reached = least + usize::from(magnitude >= LIMITS[least % 16]);
+    Some(SIGNIFICANT_DIGITS + 4 - reached)
 }
 
 /// Appends `units · 10^-decimals` without trailing zeros. `units` is below 10^16, `decimals` at most 15.
@@ -333,6 +361,23 @@ mod tests {
             grid.write(&mut out, price);
             assert_eq!(out, expected, "tick {tick}");
             assert_eq!(grid.snap(price), expected.parse::<f64>().unwrap_or(f64::NAN), "tick {tick}");
+        }
+    }
+
+    #[test]
+    fn each_magnitude_has_the_digits_that_leave_ten() {
+        assert_eq!([9.99e-6, 1e10, f64::NAN].map(decimals_of), [None; 3]);
+        for (limit, decimals) in LIMITS[..14].iter().zip((0..14).rev()) {
+            let below = f64::from_bits(limit.to_bits() - 1);
+            assert_eq!((decimals_of(below), decimals_of(*limit)), (Some(decimals + 1), Some(decimals)), "{limit}");
+        }
+        // And at each power of two.
+        for exponent in -16..=33 {
+            let value = 2f64.powi(exponent);
+            for value in [value, f64::from_bits(value.to_bits() - 1)] {
+                let reached = LIMITS.iter().filter(|&&limit| value >= limit).count();
+                assert_eq!(decimals_of(value), Some(14 - reached), "{value}");
+            }
         }
     }
 

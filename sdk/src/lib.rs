@@ -13,6 +13,7 @@
 //! - [`harness`]: runs a plugin natively on books, and checks the properties every analysis keeps; not in WebAssembly.
 //! - [`kernels`]: sums, prefix sums and comparisons over columns, unrolled so that interruption checks cost nothing.
 //! - [`math`]: exponentials and logarithms with the same bits natively and in WebAssembly.
+//! - [`memory`]: the allocator of a component.
 //! - `native`: a plugin run natively beside its component, for a comparison; not in WebAssembly.
 //! - [`synthetic`]: seeded books that look like real ones, for tests; not in WebAssembly.
 //! - [`windows`]: rolling windows over exchange time: the 1 s grid, medians, bands, change detection, trend.
@@ -31,6 +32,7 @@ pub mod format;
 pub mod harness;
 pub mod kernels;
 pub mod math;
+pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 pub mod outputs;

@@ -108,6 +108,10 @@ macro_rules! export {
             }
 
             #[cfg(target_arch = "wasm32")]
+            #[global_allocator]
+            static MEMORY: $crate::memory::Memory = $crate::memory::Memory::new();
+
+            #[cfg(target_arch = "wasm32")]
             $crate::bindings::export_bindings!(Component with_types_in $crate::bindings);
             #[cfg(not(target_arch = "wasm32"))]
             const _: fn() = || {

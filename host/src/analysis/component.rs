@@ -142,6 +142,7 @@ impl Plugin {
         budget: Budget,
         begins: &mut dyn FnMut(Phase),
     ) -> Result<Self, PluginError> {
+        let engine = &engine.with_stack(budget.stack)?;
         begins(Phase::Parse);
         let world = world::parse(file, bytes)?;
         begins(Phase::CheckWorld);

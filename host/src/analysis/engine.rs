@@ -1,7 +1,8 @@
 //! The engine room: the only place that knows wasmtime's `Config`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Component;
@@ -9,12 +10,40 @@ use wasmtime::{Config, OptLevel, Store};
 
 use super::PluginError;
 use super::cache::Cache;
+use super::limits::Budget;
 use super::watchdog::{Watch, Watchdog};
+
+/// The engines of one configuration, by the stack that their calls may use: in wasmtime that is an engine's setting, not an instance's. One that no
+/// plugin uses any more goes.
+struct Stacks {
+    config: Config,
+    engines: Mutex<BTreeMap<usize, wasmtime::EngineWeak>>,
+}
+
+impl Stacks {
+    fn engine(&self, stack: usize) -> Result<wasmtime::Engine, PluginError> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = engines.get(&stack).and_then(wasmtime::EngineWeak::upgrade) {
+            return Ok(engine);
+        }
+        let engine =
+            wasmtime::Engine::new(self.config.clone().max_wasm_stack(stack)).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
+        engines.insert(stack, engine.weak());
+        Ok(engine)
+    }
+
+    /// A tick for all of them: each call looks at its own time.
+    fn tick(&self) {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|_, engine| engine.upgrade().inspect(wasmtime::Engine::increment_epoch).is_some());
+    }
+}
 
 /// A wasmtime engine with the thread behind its wall-clock deadlines. Cheap to clone; the thread ends with the last clone.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    stacks: Arc<Stacks>,
     watchdog: Arc<Watchdog>,
     cache: Option<Arc<Cache>>,
     fuel_per_ms: Arc<OnceLock<u64>>,
@@ -26,7 +55,7 @@ impl Engine {
     /// # Errors
     /// [`PluginError::Engine`] when this machine can't run compiled WebAssembly, or no thread can be started.
     pub fn new() -> Result<Self, PluginError> {
-        Self::of(&config())
+        Self::of(config())
     }
 
     /// Makes an engine in which a NaN has the same bits whatever made it, as on no processor: slower, to compare answers with.
@@ -34,14 +63,25 @@ impl Engine {
     /// # Errors
     /// As [`Engine::new`].
     pub fn with_one_nan() -> Result<Self, PluginError> {
-        Self::of(config().cranelift_nan_canonicalization(true))
+        let mut config = config();
+        config.cranelift_nan_canonicalization(true);
+        Self::of(config)
     }
 
-    fn of(config: &Config) -> Result<Self, PluginError> {
-        let inner = wasmtime::Engine::new(config).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
-        let ticking = inner.clone();
-        let watchdog = Watchdog::start(move || ticking.increment_epoch()).map_err(|error| PluginError::Engine(error.to_string()))?;
-        Ok(Self { inner, watchdog: Arc::new(watchdog), cache: None, fuel_per_ms: Arc::default() })
+    fn of(config: Config) -> Result<Self, PluginError> {
+        let stacks = Arc::new(Stacks { config, engines: Mutex::default() });
+        let inner = stacks.engine(Budget::default().stack)?;
+        let ticking = Arc::clone(&stacks);
+        let watchdog = Watchdog::start(move || ticking.tick()).map_err(|error| PluginError::Engine(error.to_string()))?;
+        Ok(Self { inner, stacks, watchdog: Arc::new(watchdog), cache: None, fuel_per_ms: Arc::default() })
+    }
+
+    /// The same for calls that may use so much stack, bytes. What is compiled by one runs in that one alone.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub(super) fn with_stack(&self, stack: usize) -> Result<Self, PluginError> {
+        Ok(Self { inner: self.stacks.engine(stack)?, ..self.clone() })
     }
 
     /// Makes the engine, with a private cache of compiled components in `folder`. A cache that can't be used is told and left out.
@@ -109,8 +149,7 @@ fn config() -> Config {
         // plugin a seventh of its time.
         .cranelift_nan_canonicalization(false)
         .wasm_relaxed_simd(false)
-        // Endless recursion ends here as a trap, long before the thread's own stack.
-        .max_wasm_stack(512 << 10)
+        // Endless recursion ends at the plugin's own limit ([`Stacks`] sets it) as a trap, long before the thread's stack.
         // One memory is what a plugin needs. (Threads, the async runtime and garbage collection aren't even compiled in.)
         .wasm_multi_memory(false)
         .wasm_memory64(false)

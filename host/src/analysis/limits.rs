@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// No stack is smaller: a plugin that does nothing wrong needs some of it.
+pub(super) const LEAST_STACK: usize = 64 << 10;
+
 /// What a plugin may use. The same numbers on every machine, but for the deadline, which is wall-clock time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -13,6 +16,8 @@ pub struct Budget {
     pub memory: usize,
     /// Entries a table may grow to: a Rust plugin has one with a few hundred.
     pub table_entries: usize,
+    /// Stack of a call, bytes: endless recursion ends there.
+    pub stack: usize,
     /// Bytes of one answer, as the host holds it: texts, lists, and the records that they stand in.
     pub answer: usize,
     /// Log lines a second, over all calls; the rest are counted, not written.
@@ -28,6 +33,7 @@ impl Default for Budget {
             deadline: Duration::from_millis(50),
             memory: 64 << 20,
             table_entries: 20_000,
+            stack: 512 << 10,
             answer: 512 << 10,
             log_lines: 20,
             recycle_calls: 1_000_000,
@@ -44,6 +50,7 @@ impl Budget {
             deadline: self.deadline.min(operator.deadline),
             memory: self.memory.min(operator.memory),
             table_entries: self.table_entries.min(operator.table_entries),
+            stack: self.stack.min(operator.stack),
             answer: self.answer.min(operator.answer),
             log_lines: self.log_lines.min(operator.log_lines),
             recycle_calls: self.recycle_calls.min(operator.recycle_calls),

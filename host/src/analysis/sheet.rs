@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::PluginError;
-use super::limits::Budget;
+use super::limits::{Budget, LEAST_STACK};
 use super::schema::Parameters;
 
 /// The name of the file.
@@ -44,6 +44,7 @@ struct Limits {
     deadline_ms: Option<u64>,
     memory_mb: Option<usize>,
     table_entries: Option<usize>,
+    stack_kb: Option<usize>,
     answer_kb: Option<usize>,
     log_lines: Option<u32>,
     recycle_calls: Option<u64>,
@@ -106,12 +107,13 @@ impl Entry {
 
     /// The limits, under the operator's.
     pub(super) fn budget(&self, operator: &Budget) -> Budget {
-        let Limits { fuel, deadline_ms, memory_mb, table_entries, answer_kb, log_lines, recycle_calls } = self.limits;
+        let Limits { fuel, deadline_ms, memory_mb, table_entries, stack_kb, answer_kb, log_lines, recycle_calls } = self.limits;
         let own = Budget {
             fuel: fuel.unwrap_or(operator.fuel),
             deadline: deadline_ms.map_or(operator.deadline, Duration::from_millis),
             memory: memory_mb.map_or(operator.memory, |mb| mb.saturating_mul(1 << 20)),
             table_entries: table_entries.unwrap_or(operator.table_entries),
+            stack: stack_kb.map_or(operator.stack, |kb| kb.saturating_mul(1 << 10).max(LEAST_STACK)),
             answer: answer_kb.map_or(operator.answer, |kb| kb.saturating_mul(1 << 10)),
             log_lines: log_lines.unwrap_or(operator.log_lines),
             recycle_calls: recycle_calls.unwrap_or(operator.recycle_calls),
@@ -154,12 +156,14 @@ mod tests {
 
     #[test]
     fn parameters_of_a_pair_stand_over_those_of_all_and_limits_under_the_operators() {
-        let sheet =
-            read("[a]\nparameters = { x = 1, y = 2.5 }\nlimits = { fuel = 5, memory_mb = 4096 }\n[a.pairs.BTC-USDT]\nx = 3\n").unwrap();
+        let sheet = read(
+            "[a]\nparameters = { x = 1, y = 2.5 }\nlimits = { fuel = 5, memory_mb = 4096, stack_kb = 1 }\n[a.pairs.BTC-USDT]\nx = 3\n",
+        )
+        .unwrap();
         let entry = sheet.entry(Path::new("/folder/a.wasm"));
         let parameters = entry.parameters();
         assert_eq!((parameters.all.as_str(), parameters.pairs["BTC-USDT"].as_str()), (r#"{"x":1,"y":2.5}"#, r#"{"x":3,"y":2.5}"#));
-        assert_eq!(entry.budget(&Budget::default()), Budget { fuel: 5, ..Budget::default() });
+        assert_eq!(entry.budget(&Budget::default()), Budget { fuel: 5, stack: LEAST_STACK, ..Budget::default() });
         assert_eq!(sheet.entry(Path::new("b.wasm")), Entry::default());
     }
 

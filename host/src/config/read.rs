@@ -61,6 +61,7 @@ impl Settings {
                     deadline: ms(t::PLUGIN_DEADLINE_MS, 1..=10_000)?,
                     memory: count(sources, t::PLUGIN_MEMORY_MB, 1..=1024)? << 20,
                     table_entries: count(sources, t::PLUGIN_TABLE_ENTRIES, 100..=10_000_000)?,
+                    stack: count(sources, t::PLUGIN_STACK_KB, 64..=1024)? << 10,
                     answer: count(sources, t::PLUGIN_ANSWER_KB, 16..=65_536)? << 10,
                     log_lines: u32::try_from(number(sources, t::PLUGIN_LOG_LINES, 0..=10_000)?).unwrap_or(u32::MAX),
                     recycle_calls: number(sources, t::PLUGIN_RECYCLE_CALLS, 10..=1_000_000_000_000)?,

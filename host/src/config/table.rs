@@ -124,6 +124,8 @@ pub const PLUGIN_ANSWER_KB: Setting = setting("PLUGIN_ANSWER_KB", "512", "KB", "
 /// Table entries.
 pub const PLUGIN_TABLE_ENTRIES: Setting =
     setting("PLUGIN_TABLE_ENTRIES", "20000", "ENTRIES", "Entries that a table of a plugin may have (100 to 10000000)");
+/// Stack.
+pub const PLUGIN_STACK_KB: Setting = setting("PLUGIN_STACK_KB", "512", "KB", "Stack that a call of a plugin may use (64 to 1024)");
 /// Log lines.
 pub const PLUGIN_LOG_LINES: Setting =
     setting("PLUGIN_LOG_LINES", "20", "LINES", "Log lines a second that a plugin may write for one pair (0 to 10000)");
@@ -311,6 +313,7 @@ pub const SETTINGS: &[Setting] = &[
     PLUGIN_MEMORY_MB,
     PLUGIN_ANSWER_KB,
     PLUGIN_TABLE_ENTRIES,
+    PLUGIN_STACK_KB,
     PLUGIN_LOG_LINES,
     PLUGIN_RECYCLE_CALLS,
     PLUGIN_CACHE_DIR,

@@ -138,12 +138,15 @@ fn well(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// Builds a folder's component; none, with one line, where Python plugins can't be built here.
+/// What a language that can't be had here is refused with.
+const NOT_HERE: [&str; 4] = ["can't be installed", "need Python 3.10", "Node.js couldn't be brought", "no python3-venv"];
+
+/// Builds a folder's component; none, with one line, where this language's plugins can't be built here.
 fn built(folder: &Path, out: &Path) -> Option<()> {
     let output = tool(folder, &["build", ".", "--out", path(out)]);
     let said = text(&output.stderr);
-    if said.contains("can't be installed") || said.contains("need Python 3.10") {
-        eprintln!("left out: Python plugins, since componentize-py can't be installed here");
+    if let Some(why) = said.lines().find(|line| NOT_HERE.iter().any(|refused| line.contains(refused))) {
+        eprintln!("left out: {why}");
         return None;
     }
     assert!(well(&output).contains("imports nothing but the host's log"));
@@ -191,8 +194,8 @@ fn as_printed(heading: &str, folder: &Path) -> Option<String> {
         .envs([("CARGO_TARGET_DIR", target.as_path()), ("PLUGIN_CACHE_DIR", cache())])
         .output()
         .expect("bash");
-    if text(&output.stderr).contains("can't be installed") || text(&output.stderr).contains("need Python 3.10") {
-        eprintln!("left out: Python plugins, since componentize-py can't be installed here");
+    if let Some(why) = text(&output.stderr).lines().find(|line| NOT_HERE.iter().any(|refused| line.contains(refused))) {
+        eprintln!("left out: {why}");
         return None;
     }
     Some(well(&output))
@@ -216,10 +219,10 @@ fn the_guides_first_plugin_in_rust_is_made_as_printed_passes_every_check_and_giv
     let compared = tool(folder.path(), &["bench", path(&component), "--books", "60", "--native", path(&project)]);
     assert!(well(&compared).matches("the same bit for bit on 60 books").count() == 4, "{}", text(&compared.stdout));
     // Built, checked, installed by one command; what doesn't build leaves what is installed.
-    let before = std::fs::read(&component).expect("installed");
     let watch = ["watch", path(&project), "--plugin-dir", path(&plugins), "--once"];
     let installed = well(&tool(folder.path(), &watch));
     assert!(installed.contains("my_spread 0.1.0: built in") && installed.contains("installed as"), "{installed}");
+    let before = std::fs::read(&component).expect("installed");
     let source = project.join("src/algorithm.rs");
     let good = std::fs::read_to_string(&source).expect("readable");
     std::fs::write(&source, "this is no Rust").expect("written");
@@ -287,8 +290,8 @@ fn the_guides_first_plugin_in_python_is_made_as_printed_and_passes_its_tests_and
     assert!(tests.status.success() && text(&tests.stderr).contains("Ran 2 tests"), "{}", text(&tests.stderr));
 }
 
-/// The whole file of a plugin.
-const FIFTEEN_LINES: &str = r#"from leadline_plugin import Book, Output, Plugin, Reading, export, ok
+/// The whole file of a plugin in Python, and of one in JavaScript, made by componentize-js: neither language's tool knows this host.
+const FIFTEEN_LINES_OF_PYTHON: &str = r#"from leadline_plugin import Book, Output, Plugin, Reading, export, ok
 
 
 class Tilt(Plugin):
@@ -304,16 +307,54 @@ class Tilt(Plugin):
 
 Analysis, State = export(Tilt)
 "#;
+const FIFTEEN_LINES_OF_JAVASCRIPT: &str = r#"const outputs = [{ name: "share", kind: "ratio", unit: "1", low: 0, high: 1, summary: "Share of the bids in the best ten levels" }];
+const best = ({ sizes }) => sizes.slice(0, 10).reduce((sum, size) => sum + size, 0);
+
+export const analysis = {
+  describe: () => ({ name: "tilt_js", version: "0.1.0", summary: outputs[0].summary, lane: "memory", outputs, parameters: "{}" }),
+  open() {},
+  analyze({ bids, asks }) {
+    if (!(bids.prices[0] < asks.prices[0])) {
+      const val = { code: "bad_book", detail: "a side is empty, or they cross" };
+      return { outcome: { tag: "unknown", val }, fields: [], notices: [] };
+    }
+    const val = best(bids) / (best(bids) + best(asks));
+    return { outcome: { tag: "ok" }, fields: [{ name: "share", value: { tag: "number", val } }], notices: [] };
+  },
+};
+"#;
+
+/// The component of a plugin of one file, which stands in the guide as it is; none where it can't be built here.
+fn of_fifteen_lines(folder: &Path, name: &str, text: &str) -> Option<std::path::PathBuf> {
+    assert_eq!(text.lines().count(), 15);
+    let guide = std::fs::read_to_string(repository().join("docs/plugins.md")).expect("the guide");
+    assert!(guide.contains(text), "docs/plugins.md has another {name}");
+    std::fs::write(folder.join(name), text).expect("written");
+    let file = folder.join(name).with_extension("wasm");
+    built(folder, &file)?;
+    Some(file)
+}
 
 #[test]
 fn fifteen_lines_of_python_are_a_plugin_that_passes_every_check() {
-    assert_eq!(FIFTEEN_LINES.lines().count(), 15);
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("tilt.py"), FIFTEEN_LINES).expect("written");
-    let file = folder.path().join("tilt.wasm");
-    let Some(()) = built(folder.path(), &file) else { return };
+    let Some(file) = of_fifteen_lines(folder.path(), "tilt.py", FIFTEEN_LINES_OF_PYTHON) else { return };
     let (passed, lines) = checked(&file, &["--books", "40", "--plugin-cache-dir", path(cache())]);
     assert!(passed && of(&lines, "bad books").1 == "ok", "{lines:?}");
+}
+
+#[test]
+fn fifteen_lines_of_javascript_are_a_plugin_that_passes_every_check_under_the_same_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(file) = of_fifteen_lines(folder.path(), "tilt_js.js", FIFTEEN_LINES_OF_JAVASCRIPT) else { return };
+    let cached = ["--books", "40", "--plugin-cache-dir", path(cache())];
+    let (passed, lines) = checked(&file, &cached);
+    assert!(passed && ["imports", "readings", "determinism", "bad books"].iter().all(|check| of(&lines, check).1 == "ok"), "{lines:?}");
+    // Each budget stops it as it stops any other.
+    for (limit, value, code) in [("--plugin-fuel", "100000", "fuel"), ("--plugin-memory-mb", "1", "memory")] {
+        let (passed, lines) = checked(&file, &[&cached[..], &[limit, value]].concat());
+        assert!(!passed && lines.iter().any(|line| line.1 == "failed" && line.2.contains(code)), "{limit}: {lines:?}");
+    }
 }
 
 #[test]

@@ -124,6 +124,20 @@ fn fuel_ends_a_loop_at_the_same_place_and_the_clock_ends_what_fuel_would_let_run
 }
 
 #[test]
+fn endless_recursion_ends_at_the_plugins_own_stack() {
+    let engine = Engine::new().expect("an engine");
+    let file = components("test-plugins").join("misbehaving.wasm");
+    let burnt = [64 << 10, 512 << 10, 1024 << 10].map(|stack| {
+        let budget = Budget { stack, ..Budget::default() };
+        let plugin = Arc::new(Plugin::load(&engine, &file, budget).expect("it loads"));
+        let reading = Analyst::new(plugin, Arc::new(infer("RECURSE-USDT", 1, 0)), "{}").analyze(call(&book(1))).expect("a fault");
+        assert!(fault(&reading).0 == "trap" && fault(&reading).1.contains("stack"), "{:?}", fault(&reading));
+        reading.cost.fuel
+    });
+    assert!(burnt[0] * 4 < burnt[1] && burnt[1] * 3 < burnt[2] * 2, "as deep as the stack allows: {burnt:?}");
+}
+
+#[test]
 fn a_killed_plugin_waits_and_a_refused_book_does_not_make_it_wait() {
     let plugin = misbehaving(Budget::default());
     let mut trapped = Analyst::new(Arc::clone(&plugin), Arc::new(infer("ONCE-USDT", 1, 0)), "{}");

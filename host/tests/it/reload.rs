@@ -239,6 +239,11 @@ fn parameters_in_plugins_toml_take_effect_and_wrong_ones_change_nothing() {
             assert_eq!(large.clone().all(|value| value == "[]" || value == "0"), none, "{base}: {:?}", large.collect::<Vec<_>>());
         }
     }
+    // Another stack is another engine's code.
+    std::fs::write(&sheet, "[large_orders]\nlimits = { fuel = 18000000, stack_kb = 128 }\n").expect("written");
+    kept.until("large_orders", "budget_fuel", "18000000");
+    kept.until("large_orders", "phase", "running");
+    assert_eq!(kept.read("BTC", 10).outcome.word(), "ok");
     std::fs::write(&sheet, "[large_orders]\nenabled = false\n").expect("written");
     kept.until("large_orders", "phase", "disabled");
     assert!(kept.crew.memory.all().is_empty());

@@ -136,6 +136,16 @@ fn tables_and_texts_beyond_bounds_are_faults_of_the_call() {
             ),
             "answer",
         ),
+        // A reason's code that is no UTF-8: the variant `unknown`, whose code are two bytes at 1000.
+        (
+            changed(
+                ANALYZE,
+                &analyze(
+                    "(i32.store (i32.const 1000) (i32.const 0xfeff)) (i32.store8 (i32.const 8) (i32.const 3)) (i32.store (i32.const 16) (i32.const 1000)) (i32.store (i32.const 20) (i32.const 2))",
+                ),
+            ),
+            "trap",
+        ),
         // An answer that begins outside of its memory.
         (changed(ANALYZE, &ANALYZE.replace("(i32.const 0))", "(i32.const 2000000000))")), "trap"),
     ];

@@ -1422,6 +1422,8 @@ export interface components {
              * @description Calls after which an instance is replaced by a fresh one with its state.
              */
             recycle_calls: number;
+            /** @description Stack of a call. */
+            stack_bytes: number;
             /** @description Entries of a table. */
             table_entries: number;
         };

@@ -284,6 +284,8 @@ pub struct Limits {
     memory_bytes: usize,
     /// Entries of a table.
     table_entries: usize,
+    /// Stack of a call.
+    stack_bytes: usize,
     /// Size of one answer.
     answer_bytes: usize,
     /// Log lines a second and pair.
@@ -316,6 +318,7 @@ impl From<Budget> for Limits {
             deadline_ms: u64::try_from(budget.deadline.as_millis()).unwrap_or(u64::MAX),
             memory_bytes: budget.memory,
             table_entries: budget.table_entries,
+            stack_bytes: budget.stack,
             answer_bytes: budget.answer,
             log_lines: budget.log_lines,
             recycle_calls: budget.recycle_calls,

@@ -116,8 +116,13 @@ impl Job {
         });
         let entry = entry_of(&path);
         entry.admits(&path, &digest)?;
+        let budget = entry.budget(&self.operator);
+        if budget.stack != plugin.budget.stack {
+            // The stack is the engine's affair, so for another one the code is made anew.
+            plugin = Plugin::in_phases(&self.engine, &path, &bytes, budget, begins)?;
+        }
         plugin.file.clone_from(&path);
-        plugin.budget = entry.budget(&self.operator);
+        plugin.budget = budget;
         let at_work = at_work_in(&path);
         self.check_claims(&path, &plugin, at_work)?;
         begins(Phase::CheckParameters);

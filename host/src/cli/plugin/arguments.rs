@@ -158,6 +158,12 @@ fn watch() -> Command {
             .arg(remote::token_argument())
             .arg(Arg::new("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help("The plugin's folder [default: this one]"))
             .arg(Arg::new("once").long("once").action(clap::ArgAction::SetTrue).help("Do it once; exit code 1 when it wasn't installed"))
+            .arg(
+                Arg::new("thorough")
+                    .long("thorough")
+                    .action(clap::ArgAction::SetTrue)
+                    .help("Let the compiler do all that `build` does: a longer wait for a faster plugin; the readings are the same"),
+            )
             .arg(setting("PLUGIN_DIR")),
     )
 }
@@ -173,7 +179,15 @@ fn count(default: &'static str, help: &'static str) -> Arg {
 /// The limits that the host would set.
 fn budget(command: Command) -> Command {
     command.next_help_heading("Limits (also as environment variables)").args(
-        ["PLUGIN_FUEL", "PLUGIN_DEADLINE_MS", "PLUGIN_MEMORY_MB", "PLUGIN_ANSWER_KB", "PLUGIN_TABLE_ENTRIES", "PLUGIN_CACHE_DIR"]
-            .map(setting),
+        [
+            "PLUGIN_FUEL",
+            "PLUGIN_DEADLINE_MS",
+            "PLUGIN_MEMORY_MB",
+            "PLUGIN_ANSWER_KB",
+            "PLUGIN_TABLE_ENTRIES",
+            "PLUGIN_STACK_KB",
+            "PLUGIN_CACHE_DIR",
+        ]
+        .map(setting),
     )
 }

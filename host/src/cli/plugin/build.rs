@@ -21,7 +21,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(out) => out.join(name.with_extension("wasm")),
         None => folder.join(name.with_extension("wasm")),
     };
-    if !component(&folder, &file)? {
+    if !component(&folder, &file, Pace::Thorough)? {
         return Ok(ExitCode::FAILURE);
     }
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
@@ -31,12 +31,37 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How much the compiler does for a component in Rust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// All that makes it fast: the whole of it is optimised as one.
+    Thorough,
+    /// What makes the next build short: crates are optimised each by itself, and what hasn't changed isn't compiled again.
+    Quick,
+}
+
+impl Pace {
+    /// The settings of the profile `plugin` that stand over those of the project.
+    fn profile(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Thorough => &[],
+            Self::Quick => &[
+                ("CARGO_PROFILE_PLUGIN_LTO", "off"),
+                ("CARGO_PROFILE_PLUGIN_CODEGEN_UNITS", "16"),
+                ("CARGO_PROFILE_PLUGIN_INCREMENTAL", "true"),
+            ],
+        }
+    }
+}
+
 /// Builds a folder's component; whether it could be built. What the compiler says goes to standard error as it comes.
 ///
 /// # Errors
 /// The script can't be run.
-pub(super) fn component(folder: &Path, file: &Path) -> anyhow::Result<bool> {
+pub(super) fn component(folder: &Path, file: &Path, pace: Pace) -> anyhow::Result<bool> {
     let script = checkout::find()?.join("scripts/build-plugin.sh");
-    let status = Command::new("bash").arg(&script).arg(folder).arg(file).status().with_context(|| format!("run {}", script.display()))?;
+    let mut command = Command::new("bash");
+    command.arg(&script).arg(folder).arg(file).envs(pace.profile().iter().copied());
+    let status = command.status().with_context(|| format!("run {}", script.display()))?;
     Ok(status.success())
 }

@@ -78,16 +78,21 @@ pub(super) fn examine(file: &Path, engine: &Engine, budget: Budget, recording: O
     let series = books::gather(recording, Wanted { first, further: first.div_ceil(10) })?;
     let mut checks = Checks { lines: Vec::new() };
     let mut report = Report { file: file.to_owned(), plugin: None, version: None, passed: false, checks: Vec::new() };
-    match Plugin::load(engine, file, budget) {
-        Ok(plugin) => {
-            (report.plugin, report.version) = (Some(plugin.name.to_string()), Some(plugin.version.to_string()));
-            let other = another_nan(file, budget)?;
-            checks.all(plugin, other.as_ref(), &series);
+    std::thread::scope(|scope| {
+        // Compiled beside the first one: an author waits for both.
+        let other = scope.spawn(|| another_nan(file, budget));
+        match Plugin::load(engine, file, budget) {
+            Ok(plugin) => {
+                (report.plugin, report.version) = (Some(plugin.name.to_string()), Some(plugin.version.to_string()));
+                let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                checks.all(plugin, other.as_ref(), &series);
+            }
+            // Nothing is known about a file that can't be read.
+            Err(error @ (PluginError::Read { .. } | PluginError::Engine(_))) => return Err(anyhow::Error::from(error)),
+            Err(error) => checks.not_loaded(&error),
         }
-        // Nothing is known about a file that can't be read.
-        Err(error @ (PluginError::Read { .. } | PluginError::Engine(_))) => return Err(error.into()),
-        Err(error) => checks.not_loaded(&error),
-    }
+        Ok(())
+    })?;
     report.passed = checks.lines.iter().all(|line| line.verdict != Verdict::Failed);
     report.checks = checks.lines;
     Ok(report)

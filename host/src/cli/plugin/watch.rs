@@ -13,8 +13,9 @@ use clap::ArgMatches;
 use notify::{EventKind, RecursiveMode, Watcher};
 use reqwest::Method;
 
+use super::build::{self, Pace};
+use super::check;
 use super::remote::{self, Body, ask};
-use super::{build, check};
 use crate::analysis::Engine;
 use crate::cli::arguments::settings;
 use crate::cli::remote::{Remote, named};
@@ -46,6 +47,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         );
     }
     let once = matches.get_flag("once");
+    let pace = if matches.get_flag("thorough") { Pace::Thorough } else { Pace::Quick };
     let (told, changes) = mpsc::channel();
     let watched = folder.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -60,7 +62,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     watcher.watch(&folder, RecursiveMode::Recursive).with_context(|| format!("watch {}", folder.display()))?;
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
     say(&format!("watching {}; each save is built, checked, and installed into {target}; Ctrl-C ends it", folder.display()))?;
-    let mut round = Round { settings: &settings, engine: &engine, folder: &folder, target: &target };
+    let mut round = Round { settings: &settings, engine: &engine, folder: &folder, target: &target, pace };
     loop {
         let installed = round.run()?;
         if once {
@@ -78,7 +80,7 @@ fn is_source(folder: &Path, path: &Path) -> bool {
     let mut parts = inside.components().map(|part| part.as_os_str().to_string_lossy());
     let built = |part: &str| matches!(part, "target" | "__pycache__" | "Cargo.lock") || part.starts_with('.') || part.ends_with('~');
     !parts.any(|part| built(&part))
-        && path.extension().is_some_and(|kind| ["rs", "toml", "py", "wit", "json"].iter().any(|known| kind == *known))
+        && path.extension().is_some_and(|kind| ["rs", "toml", "py", "js", "wit", "json"].iter().any(|known| kind == *known))
 }
 
 /// Waits for a save and for the quiet after it; whether there may be another.
@@ -118,6 +120,7 @@ struct Round<'a> {
     engine: &'a Engine,
     folder: &'a Path,
     target: &'a Target,
+    pace: Pace,
 }
 
 impl Round<'_> {
@@ -130,7 +133,7 @@ impl Round<'_> {
             Target::Folder(into) => into.join(format!(".{}.watch", name.display())),
             Target::Host { .. } => self.folder.join(format!(".{}.watch", name.display())),
         });
-        if !build::component(self.folder, &made.0)? {
+        if !build::component(self.folder, &made.0, self.pace)? {
             say("not built; what is installed stays. Waiting for the next save")?;
             return Ok(false);
         }
@@ -223,7 +226,7 @@ mod tests {
     fn sources_are_watched_and_what_a_build_writes_is_not() {
         let folder = Path::new("/plugins/my_spread");
         let source = |path: &str| is_source(folder, &folder.join(path));
-        assert!(["src/lib.rs", "Cargo.toml", "my_tilt.py", "src/deep/er.rs"].into_iter().all(source));
+        assert!(["src/lib.rs", "Cargo.toml", "my_tilt.py", "tilt.js", "src/deep/er.rs"].into_iter().all(source));
         let built =
             ["target/debug/build.rs", "my_spread.wasm", ".git/index", "Cargo.lock", "__pycache__/a.py", "src/.lib.rs.swp", "src/lib.rs~"];
         assert!(!built.into_iter().any(source));
