@@ -260,7 +260,9 @@ def compare_breadth(table, rust, bid, before, now):
 
 def compare_drain(table, rust, random):
     seconds = int(random.integers(600, 7200))
-    own, shared = random.standard_normal((2, 400, 3)) @ random.standard_normal((3, 3)) * 0.1, random.standard_normal((400, 3)) * 0.1
+    # Twelve means: of bids and of asks, and of each of two measures, three. Those of a side hang together, and both sides share something.
+    mix = random.standard_normal((6, 6)) * 0.1
+    own, shared = random.standard_normal((2, 400, 6)) @ mix, random.standard_normal((400, 6)) * 0.1
     means = np.concatenate([own[0] + shared, own[1] + shared], axis=1)
     ours = rust.ask(ask="drain", seconds=seconds, means=means.tolist())
     # A mean in which what is old by its length weighs 1/e is a filter with one pole.
@@ -269,8 +271,8 @@ def compare_drain(table, rust, random):
     response = np.array([signal.lfilter([1 - pole], [1, -pole], left)[-1] for pole in poles])
     table.compare("means at the end of a drain", "scipy lfilter", ours["response"], response)
     # Fisher's discriminant between what is usual (mean 0) and a drain: the difference of the means through the pooled second moments.
-    inverse = np.linalg.inv(means.T @ means / len(means) + 0.02**2 * np.eye(6))
-    none = np.zeros(3)
+    inverse = np.linalg.inv(means.T @ means / len(means) + 0.02**2 * np.eye(12))
+    none, response = np.zeros(6), np.tile(response, 2)
     for found, drain in zip(ours["filters"], (np.r_[response, none], np.r_[none, response], np.r_[response, response])):
         weights = inverse @ drain
         table.compare("filter of a drain", "numpy inverse", found, weights / np.sqrt(drain @ weights), 1e-8, "an inverse against a triangle")
