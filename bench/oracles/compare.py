@@ -88,6 +88,8 @@ def compare_book(table, rust, kind, value, book):
         table.compare("distance", "numpy", ours["distance_bps"], d)
         table.compare("notional by kind of contract", "numpy", ours["notional"], v)
         table.compare("bulk of a side", "scipy pmean", ours["bulk"], len(v) * stats.pmean(v, 0.25))
+        near = v[d <= 0.5 * d[-1]]
+        table.compare("bulk within half of its coverage", "scipy pmean", ours["bulk_within"], len(near) * stats.pmean(near, 0.25) if len(near) else 0.0)
         compare_density(table, price, v, d, orders, ours)
         compare_large(table, price, v, d, ours)
     for volume, ours in zip(volumes, answer["costs"]):
@@ -256,6 +258,26 @@ def compare_breadth(table, rust, bid, before, now):
     table.compare("levels of a change", "dicts in Python", ours["levels"], levels)
 
 
+def compare_drain(table, rust, random):
+    seconds = int(random.integers(600, 7200))
+    # Twelve means: of bids and of asks, and of each of two measures, three. Those of a side hang together, and both sides share something.
+    mix = random.standard_normal((6, 6)) * 0.1
+    own, shared = random.standard_normal((2, 400, 6)) @ mix, random.standard_normal((400, 6)) * 0.1
+    means = np.concatenate([own[0] + shared, own[1] + shared], axis=1)
+    ours = rust.ask(ask="drain", seconds=seconds, means=means.tolist())
+    # A mean in which what is old by its length weighs 1/e is a filter with one pole.
+    left = np.log(1 - 0.5 * np.arange(1, seconds + 1) / seconds)
+    poles = np.exp(-1 / (np.array([0.05, 0.25, 1.0]) * seconds))
+    response = np.array([signal.lfilter([1 - pole], [1, -pole], left)[-1] for pole in poles])
+    table.compare("means at the end of a drain", "scipy lfilter", ours["response"], response)
+    # Fisher's discriminant between what is usual (mean 0) and a drain: the difference of the means through the pooled second moments.
+    inverse = np.linalg.inv(means.T @ means / len(means) + 0.02**2 * np.eye(12))
+    none, response = np.zeros(6), np.tile(response, 2)
+    for found, drain in zip(ours["filters"], (np.r_[response, none], np.r_[none, response], np.r_[response, response])):
+        weights = inverse @ drain
+        table.compare("filter of a drain", "numpy inverse", found, weights / np.sqrt(drain @ weights), 1e-8, "an inverse against a triangle")
+
+
 def generated(random):
     """A book of levels that are dust and giants, on a tick grid."""
     levels, gap, sigma = int(random.integers(15, 400)), float(random.uniform(1, 60)), float(random.uniform(0.2, 3.2))
@@ -299,6 +321,8 @@ def main(program):
                     series.append(x)
                 compare_series(table, rust, np.array(series) + trend * np.arange(length))
     compare_cusum(table, rust, random)
+    for _ in range(40):
+        compare_drain(table, rust, random)
     for _ in range(200):
         value, usual = np.exp(random.standard_normal(4) * 0.4), np.exp(random.standard_normal(4) * 0.4)
         weights = random.dirichlet(np.ones(4))

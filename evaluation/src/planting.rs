@@ -8,6 +8,8 @@ use crate::market::Of;
 
 /// Walls are planted this near to mid.
 const NEAR_BPS: f64 = 50.0;
+/// Piles within so many bandwidths of a wall are next to it.
+const NEXT: f64 = 2.5;
 /// Of places that were tried for one.
 const TRIES: usize = 40;
 
@@ -24,8 +26,8 @@ pub struct Plant {
     pub orders: u32,
 }
 
-/// Draws a wall of `multiple` times the local background of this book, within 50 bps of mid and what the side covers. Not within two bandwidths of a
-/// level that holds more than the wall, where the two would be one pile by definition. None: the side is too thin, or has no such place.
+/// Draws a wall of `multiple` times the local background of this book, within 50 bps of mid and what the side covers, where the place [`is_clear`]. None: the
+/// side is too thin, or has no such place.
 #[must_use]
 pub fn draw(book: &Book, instrument: &Instrument, multiple: f64, dice: &mut Dice) -> Option<Plant> {
     let side = if dice.chance(0.5) { Of::Bid } else { Of::Ask };
@@ -43,18 +45,37 @@ pub fn draw(book: &Book, instrument: &Instrument, multiple: f64, dice: &mut Dice
         let tick = instrument.tick_size.to_f64();
         let price = (mid * (1.0 + sign * distance * 1e-4) / tick).round() * tick;
         let notional = multiple * background(book, side, distance)?;
-        let near = levels
-            .prices
-            .iter()
-            .zip(&levels.sizes)
-            .filter(|level| bps(*level.0) > distance - 2.5 * bandwidth && bps(*level.0) < distance + 2.5 * bandwidth);
-        let largest = near.map(|(price, size)| price * size).fold(0.0, f64::max);
-        if largest < 0.5 * notional {
+        if is_clear(book, side, distance, notional) {
             let orders = if dice.chance(0.5) { 1 } else { 60 };
             return Some(Plant { side, price, size: notional / price, orders });
         }
     }
     None
+}
+
+/// Whether a wall of this notional can be told from the pile next to it: nothing within 2.5 bandwidths of its place, taken a bandwidth together, holds half as
+/// much. Two piles within two bandwidths are one by definition, and the larger has the name.
+#[must_use]
+pub fn is_clear(book: &Book, side: Of, distance_bps: f64, notional: f64) -> bool {
+    let (Some(mid), Some(bandwidth)) = (mid(book), bandwidth_bps(book, side)) else { return false };
+    let levels = columns(book, side);
+    let near: Vec<(f64, f64)> = levels
+        .prices
+        .iter()
+        .zip(&levels.sizes)
+        .map(|(&price, &size)| ((price - mid).abs() / mid * 1e4, price * size))
+        .filter(|level| (level.0 - distance_bps).abs() < NEXT * bandwidth)
+        .collect();
+    near.iter().enumerate().all(|(first, from)| {
+        let pile = near[first..].iter().take_while(|level| level.0 <= from.0 + bandwidth);
+        pile.map(|level| level.1).sum::<f64>() < 0.5 * notional
+    })
+}
+
+/// Whether a wall's place is clear in this book, in which it isn't yet.
+#[must_use]
+pub fn stands_alone(book: &Book, wall: &Plant) -> bool {
+    mid(book).is_some_and(|mid| is_clear(book, wall.side, (wall.price - mid).abs() / mid * 1e4, wall.price * wall.size))
 }
 
 /// Puts a wall into a book. It is not there when the book doesn't reach so far, or the price has gone beyond it.
@@ -78,4 +99,35 @@ pub fn plant(book: &mut Book, wall: &Plant) -> bool {
     levels.sizes.pop();
     levels.orders.pop();
     true
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test that can't go on fails.
+mod tests {
+    use super::*;
+    use leadline_market::Columns;
+
+    /// 100 levels a side, 1 bps apart, of 10 000 quote units each: a bandwidth of 1.5 bps.
+    fn even() -> Book {
+        let side = |sign: f64| {
+            let prices: Vec<f64> = (1..=100).map(|level| 10_000.0 + sign * f64::from(level)).collect();
+            Columns { sizes: prices.iter().map(|price| 10_000.0 / price).collect(), orders: vec![1; 100], prices }
+        };
+        Book { bids: side(-1.0), asks: side(1.0), ..Book::empty() }
+    }
+
+    #[test]
+    fn a_wall_next_to_a_pile_of_half_its_size_is_not_alone() {
+        let wall = Plant { side: Of::Bid, price: 9_950.0, size: 100_000.0 / 9_950.0, orders: 1 };
+        let mut book = even();
+        assert!(stands_alone(&book, &wall), "20 000 a bandwidth beside 100 000");
+        // 30 000 and 30 000 within a bandwidth, 2 and 3 bps away.
+        for level in [51, 52] {
+            book.bids.sizes[level] *= 3.0;
+        }
+        assert!(!stands_alone(&book, &wall));
+        let far = Plant { price: 9_940.0, ..wall };
+        assert!(stands_alone(&book, &far), "7 bps are more than 2.5 bandwidths");
+        assert!(plant(&mut book, &far) && book.bids.len() == 100);
+    }
 }

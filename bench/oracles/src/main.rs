@@ -10,7 +10,7 @@ use large_orders::detection::{SideOrders, Threshold};
 use leadline_plugin::windows::{Cusum, RollingMedian, evidence, lag, trend};
 use leadline_plugin::{Continuity, Depth, DepthSide, Instrument, Kind, Side, Snapshot, Trust};
 use liquidity::bulk::bulk;
-use liquidity::{index, round_trip};
+use liquidity::{drain, index, round_trip};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support_resistance::density::Density;
@@ -29,6 +29,8 @@ enum Question {
     Cusum { values: Vec<f64>, k: f64, cap: f64 },
     /// Change from one side to another: price and notional, best first.
     Breadth { bid: bool, before: (Vec<f64>, Vec<f64>), now: (Vec<f64>, Vec<f64>) },
+    /// What tells a drain: how its means respond to one of so many seconds, and the filters that these moments of the means lead to.
+    Drain { seconds: u32, means: Vec<drain::Means> },
     /// The liquidity index.
     Index { value: [f64; 4], usual: [f64; 4], weights: [f64; 4] },
 }
@@ -77,6 +79,12 @@ fn answer(question: Question) -> Result<Value, String> {
             let change = levels(before).change(&levels(now));
             json!({ "sum": change.sum, "levels": change.levels })
         }
+        Question::Drain { seconds, means } => {
+            let mut moments = drain::Moments::default();
+            means.iter().for_each(|means| moments.add(means));
+            let response = drain::response(seconds);
+            json!({ "response": response, "filters": moments.filters(response) })
+        }
         Question::Index { value, usual, weights } => json!({ "index": index::index(&value, &usual, &weights) }),
     })
 }
@@ -122,7 +130,8 @@ fn of_side(depth: &Depth, side: &DepthSide, columns: &Side) -> Value {
     json!({
         "distance_bps": side.distance_bps,
         "notional": side.notional,
-        "bulk": bulk(side),
+        "bulk": bulk(side, f64::INFINITY),
+        "bulk_within": bulk(side, 0.5 * side.coverage_bps()),
         "bandwidth_bps": bandwidth,
         "candidates": found.iter().map(|one| json!({
             "price": one.price, "distance_bps": one.distance_bps, "excess": one.excess, "notional": one.notional, "orders": one.orders,

@@ -5,7 +5,7 @@ use leadline_plugin::{Book, Outcome, fields, math, parameters};
 
 use crate::detection::{FEWEST_LEVELS, SideOrders, Threshold, WINDOW_BPS};
 use crate::tendency::{Rule, Tendency, Trend, Weight};
-use crate::usual::Usual;
+use crate::usual::{Second, Usual};
 
 parameters! {
     /// What an operator can set.
@@ -27,9 +27,13 @@ parameters! {
         /// And until the imbalance is back within this; not above entry.
         exit: f64 = 0.25, unit "1", range 0.0 to 1.0;
         /// And the net weight of the large levels is this many times its median over the last seconds.
-        unusual: f64 = 6.4, unit "times", range 0.0 to 100.0;
+        unusual: f64 = 8.0, unit "times", range 0.0 to 100.0;
+        /// Or one level is this many times what 97 % of the largest levels of `largest_history` are below, and the largest of the other side.
+        dominant: f64 = 1.2, unit "times", range 1.0 to 100.0;
         /// The seconds that tell what is usual.
         history: u32 = 900, unit "s", range 60.0 to 3600.0;
+        /// The seconds that tell how large a single level usually is.
+        largest_history: u32 = 3600, unit "s", range 60.0 to 14400.0;
         /// A tendency that lasts longer than this becomes the usual.
         freeze: u32 = 600, unit "s", range 10.0 to 86400.0;
         /// Until a minute and a half of them is known, entry and exit are raised together until entry is this many standard deviations of chance.
@@ -68,7 +72,7 @@ impl LargeOrders {
             buys: SideOrders::default(),
             sells: SideOrders::default(),
             tendency: Tendency::default(),
-            usual: Usual::new(parameters.history as usize),
+            usual: Usual::new(parameters.history as usize, parameters.largest_history as usize),
             last_ms: None,
         }
     }
@@ -99,11 +103,13 @@ impl LargeOrders {
         self.sells.update(depth, &depth.asks, &snapshot.asks, rule, now_ms);
         if self.both_judged() {
             let weights = [&self.buys, &self.sells].map(|side| weight(side, now_ms, parameters));
-            let Parameters { entry, exit, unusual, evidence, dwell, smoothing, freeze, .. } = *parameters;
-            let rule = Rule { entry, exit, unusual, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
+            let Parameters { entry, exit, unusual, dominant, evidence, dwell, smoothing, freeze, .. } = *parameters;
+            let rule =
+                Rule { entry, exit, unusual, dominant, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
             let neutral = self.tendency.trend == Trend::Neutral;
-            self.tendency.update(weights[0], weights[1], self.low_evidence(), self.usual.net(), now_ms, rule);
-            self.usual.push(self.tendency.net, now_ms, restarted, neutral, u64::from(freeze));
+            self.tendency.update(weights[0], weights[1], self.low_evidence(), self.usual.amounts(), now_ms, rule);
+            let second = Second { net: self.tendency.net, largest: math::larger(weights[0].largest, weights[1].largest) };
+            self.usual.push(second, now_ms, restarted, neutral, u64::from(freeze));
         }
         Ok(())
     }
@@ -125,7 +131,7 @@ impl LargeOrders {
     #[must_use]
     pub fn fits(&self, parameters: &Parameters) -> bool {
         let sides = self.buys.is_sound() && self.sells.is_sound();
-        sides && self.tendency.is_sound() && self.usual.fits(parameters.history as usize)
+        sides && self.tendency.is_sound() && self.usual.fits(parameters.history as usize, parameters.largest_history as usize)
     }
 }
 
@@ -136,7 +142,7 @@ fn weight(side: &SideOrders, now_ms: u64, parameters: &Parameters) -> Weight {
         let near = math::exp2(-level.distance_bps / distance_half_life);
         let stood = 1.0 - 0.5 * math::exp2(-age_s / age_half_life);
         let w = level.notional * near * stood;
-        Weight { sum: weight.sum + w, squares: weight.squares + w * w }
+        Weight { sum: weight.sum + w, squares: weight.squares + w * w, largest: math::larger(weight.largest, level.notional) }
     })
 }
 
@@ -144,7 +150,8 @@ impl Parameters {
     /// Whether a state saved under `other` means the same here: the smoothed imbalance depends on what is large and on the weights.
     #[must_use]
     pub fn same_measure(&self, other: &Self) -> bool {
-        let key = |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing, p.history);
+        let key =
+            |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing, p.history, p.largest_history);
         key(self) == key(other)
     }
 }

@@ -31,7 +31,7 @@ pub type LargeOrdersPlugin = Analyzed<LargeOrders>;
 impl Analysis for LargeOrders {
     const SUMMARY: &'static str = "Levels that hold far more than the others, their spread over distance, and which way they lean";
     const LANE: Lane = Lane::Memory;
-    const STATE_FORMAT: u32 = 3;
+    const STATE_FORMAT: u32 = 4;
     type Parameters = Parameters;
     type Outputs = Outputs;
     type State = Self;

@@ -4,10 +4,13 @@
 //! On most books a few giants lean one way by mere chance. So a tendency must also exceed what is usual on this pair ([`crate::usual`]): its net weight
 //! B − A, smoothed alike, must be `unusual` times its median over the last quarter of an hour. Until a minute and a half of that is known, it must exceed
 //! chance instead: if each large level w could as well stand on the other side, I has the standard deviation √Σw² / Σw, 0.5 to 0.6 for the four or so
-//! large levels a side of a usual book. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
+//! large levels a side of a usual book. One level alone is a tendency when it is `dominant` times what the largest level seldom exceeds on this pair, and as
+//! many times the largest of the other side, however far it is within the window: it is no giant of the kind that come and go. Resting orders are weak evidence that can be withdrawn at any time: near ones that have stood count for most.
 
 use leadline_plugin::math;
 use leadline_plugin::serde::{Deserialize, Serialize};
+
+use crate::usual::Amounts;
 
 /// The word for the imbalance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ impl Trend {
 /// Part of the net weight needed for a tendency at which it stays.
 const STAY: f64 = 0.6;
 
+/// Part of what a dominant level needs at which it stays one.
+const STAYS_DOMINANT: f64 = 0.8;
+
 /// When the word changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
@@ -46,6 +52,8 @@ pub struct Rule {
     pub exit: f64,
     /// The net weight must be this many times the usual one, 0.6 times as much to stay.
     pub unusual: f64,
+    /// Or one level is this many times what is usual, and what the other side has, 0.8 times as much to stay.
+    pub dominant: f64,
     /// While the usual net weight isn't known: both thresholds are raised together, until the entry is this many standard deviations of chance.
     pub evidence: f64,
     /// The new word must have been due for this long, ms.
@@ -61,6 +69,8 @@ pub struct Weight {
     pub sum: f64,
     /// Σ w².
     pub squares: f64,
+    /// Notional of the largest, whatever it weighs.
+    pub largest: f64,
 }
 
 /// The tendency from book to book.
@@ -80,8 +90,8 @@ pub struct Tendency {
 }
 
 impl Tendency {
-    /// Takes the weights of both sides. `few`: too few large levels to say anything; `usual`: the usual net weight, where it is known.
-    pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, usual: Option<f64>, now_ms: u64, rule: Rule) {
+    /// Takes the weights of both sides. `few`: too few large levels to say anything; `usual`: where it is known.
+    pub fn update(&mut self, bids: Weight, asks: Weight, few: bool, usual: Option<Amounts>, now_ms: u64, rule: Rule) {
         let both = bids.sum + asks.sum;
         let (raw, chance) =
             if both > 0.0 { ((bids.sum - asks.sum) / both, (bids.squares + asks.squares).sqrt() / both) } else { (0.0, 1.0) };
@@ -97,19 +107,24 @@ impl Tendency {
         self.last_ms = now_ms;
         let raised = if usual.is_some() { 1.0 } else { (rule.evidence * chance / rule.entry).max(1.0) };
         let (entry, exit) = (rule.entry * raised, rule.exit * raised);
-        let needed = rule.unusual * usual.unwrap_or(0.0);
-        let next = if few {
-            Trend::Neutral
-        } else if (imbalance > entry && self.net > needed)
-            || (self.trend == Trend::Bullish && imbalance >= exit && self.net >= STAY * needed)
-        {
-            Trend::Bullish
-        } else if (imbalance < -entry && self.net < -needed)
-            || (self.trend == Trend::Bearish && imbalance <= -exit && self.net <= -STAY * needed)
-        {
-            Trend::Bearish
-        } else {
-            Trend::Neutral
+        let needed = rule.unusual * usual.map_or(0.0, |usual| usual.net);
+        let dominates = |one: Weight, other: Weight, word: Trend| {
+            let factor = rule.dominant * if self.trend == word { STAYS_DOMINANT } else { 1.0 };
+            usual.is_some_and(|usual| one.largest > factor * usual.largest && one.largest > factor * other.largest)
+        };
+        let dominant = [dominates(bids, asks, Trend::Bullish), dominates(asks, bids, Trend::Bearish)];
+        let outweighs = |sign: f64, word: Trend| {
+            (sign * imbalance > entry && sign * self.net > needed)
+                || (self.trend == word && sign * imbalance >= exit && sign * self.net >= STAY * needed)
+        };
+        // A level that dominates leads; weights speak where none does.
+        let next = match dominant {
+            _ if few => Trend::Neutral,
+            [true, false] => Trend::Bullish,
+            [false, true] => Trend::Bearish,
+            _ if outweighs(1.0, Trend::Bullish) => Trend::Bullish,
+            _ if outweighs(-1.0, Trend::Bearish) => Trend::Bearish,
+            _ => Trend::Neutral,
         };
         if next != self.due.0 {
             self.due = (next, now_ms);
@@ -129,10 +144,10 @@ impl Tendency {
 mod tests {
     use super::*;
 
-    const RULE: Rule = Rule { entry: 0.4, exit: 0.25, unusual: 1.5, evidence: 0.0, dwell_ms: 2_000, half_life_ms: 5_000.0 };
+    const RULE: Rule = Rule { entry: 0.4, exit: 0.25, unusual: 1.5, dominant: 1.5, evidence: 0.0, dwell_ms: 2_000, half_life_ms: 5_000.0 };
 
     fn weight(sum: f64) -> Weight {
-        Weight { sum, squares: sum * sum }
+        Weight { sum, squares: sum * sum, largest: sum }
     }
 
     fn run(tendency: &mut Tendency, seconds: std::ops::Range<u64>, bids: f64, asks: f64) {
@@ -174,7 +189,7 @@ mod tests {
     fn one_level_against_another_is_chance_and_twenty_against_five_are_not() {
         for (bids, asks, expected) in [(1, 0, Trend::Neutral), (3, 1, Trend::Neutral), (5, 0, Trend::Bullish), (20, 5, Trend::Bullish)] {
             let mut tendency = Tendency::default();
-            let even = |levels: i32| Weight { sum: f64::from(levels), squares: f64::from(levels) };
+            let even = |levels: i32| Weight { sum: f64::from(levels), squares: f64::from(levels), largest: 1.0 };
             for second in 0..10 {
                 tendency.update(even(bids), even(asks), false, None, second * 1000, Rule { evidence: 2.0, ..RULE });
             }
@@ -187,9 +202,30 @@ mod tests {
         for (usual, expected) in [(1.0, Trend::Bullish), (3.0, Trend::Neutral)] {
             let mut tendency = Tendency::default();
             for second in 0..30 {
-                tendency.update(weight(5.0), weight(1.0), false, Some(usual), second * 1000, RULE);
+                let usual = Some(Amounts { net: usual, largest: 100.0 });
+                tendency.update(weight(5.0), weight(1.0), false, usual, second * 1000, RULE);
             }
             assert_eq!(tendency.trend, expected, "4 against a usual {usual}");
+        }
+    }
+
+    #[test]
+    fn one_level_beyond_what_levels_usually_are_is_enough_wherever_it_weighs_little() {
+        let usual = Some(Amounts { net: 100.0, largest: 10.0 });
+        let far = |largest: f64| Weight { sum: 1.0, squares: 1.0, largest };
+        for (bids, asks, expected) in [
+            (16.0, 10.0, Trend::Bullish),
+            (14.0, 1.0, Trend::Neutral),
+            (16.0, 11.0, Trend::Neutral),
+            (11.0, 17.0, Trend::Bearish),
+            (30.0, 30.0, Trend::Neutral),
+        ] {
+            let mut tendency = Tendency::default();
+            (0..5).for_each(|second| tendency.update(far(bids), far(asks), false, usual, second * 1000, RULE));
+            assert_eq!(tendency.trend, expected, "{bids} against {asks}");
+            // It stays with 0.8 of it.
+            (5..10).for_each(|second| tendency.update(far(0.81 * bids), far(0.9 * asks), false, usual, second * 1000, RULE));
+            assert_eq!(tendency.trend, expected, "{bids} against {asks}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! From the index to normal, warning or alert, with hysteresis.
 
+use crate::drain::On;
 use crate::parameters::Settings;
 use leadline_plugin::{Notice, Severity, fields};
 use serde::{Deserialize, Serialize};
@@ -36,8 +37,10 @@ pub struct Second {
     pub lasting: f64,
     /// Lasting indices below these are a warning, an alert.
     pub lines: [f64; 2],
-    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning.
-    pub bulk: [f64; 2],
+    /// The lasting bulk of the weaker side, percent of the usual.
+    pub bulk: f64,
+    /// How much the last hour looks like a drain, and where; none while that isn't known.
+    pub drain: Option<(f64, On)>,
 }
 
 /// The state and for how many samples in a row the lasting index has been where. Samples are a second apart.
@@ -58,9 +61,10 @@ impl Default for Alarm {
 impl Alarm {
     /// One second. Gives a notice when the state changes.
     pub fn push(&mut self, second: &Second, settings: &Settings) -> Option<Notice> {
-        let Second { index, lasting, lines, bulk: [bulk, bulk_line] } = *second;
-        // Back when it has come more than half of the way, in logarithms.
-        let full = bulk * bulk > 100.0 * bulk_line;
+        let Second { index, lasting, lines, .. } = *second;
+        let drain = second.drain.map_or(0.0, |drain| drain.0);
+        // Back when the evidence is less than half of what raised it.
+        let full = drain < 0.5 * settings.drain_deviations;
         for (run, holds) in [
             (&mut self.above_warning, full && lasting > settings.warning_back_above && index > settings.warning_below),
             (&mut self.above_alert, lasting > settings.alert_back_above && index > settings.alert_below),
@@ -71,7 +75,7 @@ impl Alarm {
         let usual = if lasts(self.above_warning) { State::Normal } else { State::Warning };
         let raised = if index < settings.alert_at_once_below || lasting < lines[1] {
             State::Alert
-        } else if lasting < lines[0] || bulk < bulk_line {
+        } else if lasting < lines[0] || drain > settings.drain_deviations {
             State::Warning
         } else {
             State::Normal
@@ -94,7 +98,12 @@ impl Alarm {
                 (Severity::Warning, format!("liquidity is below usual: its lasting index is {lasting:.0} of 100"))
             }
             State::Warning => {
-                (Severity::Warning, format!("liquidity is below usual: a side's orders have {:.0} % of their usual bulk", second.bulk[0]))
+                let side = match second.drain {
+                    Some((_, On::Bids)) => "bids drain",
+                    Some((_, On::Asks)) => "asks drain",
+                    Some((_, On::Both)) | None => "both sides drain",
+                };
+                (Severity::Warning, format!("liquidity drains: {side}, the weaker side has {:.0} % of its usual bulk", second.bulk))
             }
             State::Alert => {
                 (Severity::Alert, format!("liquidity is far below usual: its index is {index:.0} of 100, its lasting index {lasting:.0}"))
@@ -104,7 +113,8 @@ impl Alarm {
         let fields = vec![
             fields::number("index", index),
             fields::number("lasting", lasting),
-            fields::number("bulk", second.bulk[0]),
+            fields::number("bulk", second.bulk),
+            fields::number("drain", second.drain.map_or(0.0, |drain| drain.0)),
             fields::text("before", before.word()),
         ];
         Notice { severity, code, message, fields }
@@ -115,13 +125,15 @@ impl Alarm {
 mod tests {
     use super::*;
 
+    const USUAL: Second = Second { index: 95.0, lasting: 95.0, lines: [75.0, 50.0], bulk: 100.0, drain: Some((0.0, On::Both)) };
+
     /// Runs of (seconds, index, lasting index); the state after each.
     fn states(runs: &[(u32, f64, f64)]) -> Vec<State> {
         let mut alarm = Alarm::default();
         let settings = Settings::default();
         runs.iter()
             .map(|&(seconds, index, lasting)| {
-                let second = Second { index, lasting, lines: [75.0, 50.0], bulk: [100.0, 80.0] };
+                let second = Second { index, lasting, ..USUAL };
                 (0..seconds).for_each(|_| drop(alarm.push(&second, &settings)));
                 alarm.state
             })
@@ -146,21 +158,24 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_thins_out_raises_until_it_is_half_way_back() {
+    fn a_drain_raises_until_its_evidence_is_half_of_what_raised_it() {
         use State::{Normal, Warning};
-        let (mut alarm, settings) = (Alarm::default(), Settings::default());
-        let mut run = |seconds: u32, bulk: f64| {
-            let second = Second { index: 95.0, lasting: 95.0, lines: [75.0, 50.0], bulk: [bulk, 64.0] };
-            (0..seconds).for_each(|_| drop(alarm.push(&second, &settings)));
-            alarm.state
+        let (mut alarm, settings) = (Alarm::default(), Settings { drain_deviations: 4.0, ..Settings::default() });
+        let mut run = |seconds: u32, evidence: f64| {
+            let second = Second { drain: Some((evidence, On::Asks)), ..USUAL };
+            let told: Vec<Notice> = (0..seconds).filter_map(|_| alarm.push(&second, &settings)).collect();
+            (alarm.state, told)
         };
-        assert_eq!([run(1000, 65.0), run(1, 63.0), run(1000, 79.0), run(181, 81.0)], [Normal, Warning, Warning, Normal]);
+        assert_eq!(run(1000, 3.9).0, Normal);
+        let (state, told) = run(1, 4.1);
+        assert!(state == Warning && told[0].message.contains("asks drain"), "{told:?}");
+        assert_eq!([run(1000, 2.1).0, run(181, 1.9).0], [Warning, Normal]);
     }
 
     #[test]
     fn each_change_is_told_once() {
         let (mut alarm, settings) = (Alarm::default(), Settings::default());
-        let second = |i: i32| Second { index: if i < 10 { 5.0 } else { 100.0 }, lasting: 95.0, lines: [75.0, 50.0], bulk: [100.0, 0.0] };
+        let second = |i: i32| Second { index: if i < 10 { 5.0 } else { 100.0 }, ..USUAL };
         let told: Vec<String> = (0..400).filter_map(|i| alarm.push(&second(i), &settings)).map(|notice| notice.code).collect();
         assert_eq!(told, ["liquidity_alert", "liquidity_normal"]);
     }

@@ -10,12 +10,14 @@
 use crate::alarm::State;
 use crate::baseline::{COMPONENTS, COST, HALF, PARTS, Source};
 use crate::bulk::bulk;
+use crate::drain::On;
 use crate::index::Trend;
+use crate::lasting::Lasting;
 use crate::parameters::Settings;
 use crate::round_trip::EXHAUSTED_BPS;
 use crate::watch::{LeftOut, Measured, Watch};
 use leadline_plugin::windows::bands;
-use leadline_plugin::windows::median::median;
+use leadline_plugin::windows::median::{median, quantile};
 use leadline_plugin::windows::{BandGauge, Bands, SecondGrid, Tick};
 use leadline_plugin::{Depth, Kind, Notice, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,7 @@ pub struct Report {
     pub index: f64,
     /// State of the alarm.
     pub state: State,
-    /// Spread, depth in the 2nd and in the 3rd band, cost; bulk of bids and of asks.
+    /// Spread, depth in the 2nd and in the 3rd band, cost; whole depth of bids and of asks, and their bulk.
     pub components: [Component; COMPONENTS],
     /// Reach of the 2nd and the 3rd band, of bids and of asks, bps.
     pub reach: [[f64; 2]; 2],
@@ -77,8 +79,10 @@ pub struct Report {
     pub exhausted: bool,
     /// The index that lasts, and below which it is a warning.
     pub lasting: [f64; 2],
-    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning.
-    pub bulk: [f64; 2],
+    /// The lasting bulk of the weaker side, percent of the usual.
+    pub bulk: f64,
+    /// How much the last hour looks like a drain, in standard deviations, and where. None while that isn't known.
+    pub drain: Option<(f64, On)>,
     /// None with fewer than ten minutes.
     pub trend: Option<Trend>,
     /// Minutes that the baseline reaches back over.
@@ -89,7 +93,7 @@ pub struct Report {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Phase {
-    Gauging { gauge: BandGauge, deep: Vec<f64> },
+    Gauging { gauge: BandGauge, deep: Vec<f64>, coverage: [Vec<f64>; 2] },
     Watching(Box<Watch>),
 }
 
@@ -107,7 +111,7 @@ pub struct Liquidity {
 
 impl Phase {
     fn gauging(settings: &Settings) -> Self {
-        Self::Gauging { gauge: BandGauge::new(settings.bands_samples as usize), deep: Vec::new() }
+        Self::Gauging { gauge: BandGauge::new(settings.bands_samples as usize), deep: Vec::new(), coverage: [Vec::new(), Vec::new()] }
     }
 }
 
@@ -125,11 +129,18 @@ impl Liquidity {
         grid.advance(book.time_ms, restarted, |tick| {
             *ticks += 1;
             let over = match (&mut *phase, tick) {
-                (Phase::Gauging { gauge, deep }, Tick::Sample { value: Sample::Gauge { spread_bps, coverage, deep: now }, .. }) => {
+                (
+                    Phase::Gauging { gauge, deep, coverage: reaches },
+                    Tick::Sample { value: Sample::Gauge { spread_bps, coverage, deep: now }, .. },
+                ) => {
                     deep.push(*now);
+                    for (reaches, reach) in reaches.iter_mut().zip(coverage) {
+                        reaches.push(*reach);
+                    }
                     if let Some(bands) = gauge.push(*spread_bps, *coverage) {
                         *generation = generation.wrapping_add(1);
-                        *phase = Phase::Watching(Box::new(Watch::new(bands, median(deep), settings)));
+                        let reach = reaches.each_mut().map(|reaches| quantile(reaches, 0.05));
+                        *phase = Phase::Watching(Box::new(Watch::new(bands, reach, median(deep), settings)));
                     }
                     false
                 }
@@ -150,7 +161,11 @@ impl Liquidity {
         });
         let second = book.time_ms.div_ceil(1000);
         if self.bulk.0 != second {
-            self.bulk = (second, [bulk(&depth.bids), bulk(&depth.asks)]);
+            let [bids, asks] = match &self.phase {
+                Phase::Gauging { .. } => [f64::INFINITY; 2],
+                Phase::Watching(watch) => watch.reach,
+            };
+            self.bulk = (second, [bulk(&depth.bids, bids), bulk(&depth.asks, asks)]);
         }
         let levels = settings.feed_levels as usize;
         let sample = match &self.phase {
@@ -208,7 +223,8 @@ impl Liquidity {
             volume: watch.volume,
             exhausted: value[COST] >= EXHAUSTED_BPS,
             lasting: [watch.lasting.ratio(), watch.lines(settings)[0]],
-            bulk: watch.lasting_bulk(settings),
+            bulk: watch.weaker_bulk(),
+            drain: watch.drain.evidence(),
             trend: watch.course.trend,
             age_minutes: watch.history.age_minutes(source),
             source,
@@ -224,7 +240,9 @@ impl Liquidity {
                 watch.history.fits()
                     && watch.course.fits()
                     && watch.lasting.fits()
-                    && watch.bulk.fits()
+                    && watch.hours.fits()
+                    && watch.bulk.iter().all(Lasting::fits)
+                    && watch.drain.fits()
                     && watch.recent.iter().all(|recent| recent.window().capacity() == 60)
             }
         }

@@ -7,8 +7,13 @@ use serde::{Deserialize, Serialize};
 /// Components of the index: relative spread, depth in the 2nd and in the 3rd band, cost of the round trip.
 pub const PARTS: usize = 4;
 
-/// These, and the bulk of the bids and of the asks.
-pub const COMPONENTS: usize = PARTS + 2;
+/// These, the whole depth of the bids and of the asks, and their bulk.
+pub const COMPONENTS: usize = PARTS + 4;
+
+/// Places of the bids' whole depth and of their bulk; the asks' follow.
+pub const DEPTH: usize = PARTS;
+/// See [`DEPTH`].
+pub const BULK: usize = PARTS + 2;
 
 /// One weight for each component of the index.
 pub type Weights = [f64; PARTS];
@@ -38,7 +43,7 @@ pub enum Source {
     HourOfDay,
 }
 
-/// One-minute medians and what they make usual. Hours are kept as one value a day, so that two weeks take 16 KB.
+/// One-minute medians and what they make usual. Hours are kept as one value a day, so that two weeks take 21 KB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     minutes: [RollingMedian; COMPONENTS],
@@ -169,7 +174,7 @@ mod tests {
 
     /// A spread that is 10 + the hour of day, all else constant.
     fn by_hour(minute: u64) -> Components {
-        [10.0 + (minute / 60 % 24) as f64, 1.0, 2.0, 3.0, 4.0, 5.0]
+        [10.0 + (minute / 60 % 24) as f64, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
     }
 
     fn after(minutes: u64) -> History {
@@ -181,10 +186,14 @@ mod tests {
     #[test]
     fn is_the_median_of_a_day_until_the_eighth() {
         let history = after(60);
-        assert_eq!(history.baseline(60), ([10.0, 1.0, 2.0, 3.0, 4.0, 5.0], Source::Day));
+        assert_eq!(history.baseline(60), ([10.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], Source::Day));
         assert_eq!(history.age_minutes(Source::Day), 60);
         let history = after(7 * 1440);
-        assert_eq!(history.baseline(0), ([21.5, 1.0, 2.0, 3.0, 4.0, 5.0], Source::Day), "the last hour of the seventh day isn't over");
+        assert_eq!(
+            history.baseline(0),
+            ([21.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], Source::Day),
+            "the last hour of the seventh day isn't over"
+        );
     }
 
     #[test]
@@ -206,7 +215,7 @@ mod tests {
         let history = after(20 * 1440);
         assert_eq!(history.hours.iter().map(Ring::len).max(), Some(DAYS));
         assert_eq!(history.count(0), WINDOW_MINUTES);
-        assert!(leadline_plugin::windows::saved::write(1, &history).unwrap().len() < 96 << 10);
+        assert!(leadline_plugin::windows::saved::write(1, &history).unwrap().len() < 128 << 10);
     }
 
     #[test]
@@ -224,7 +233,7 @@ mod tests {
     fn linking_scales_the_cost_alone() {
         let mut history = after(3 * 1440);
         history.scale_cost(2.0);
-        assert_eq!(history.of_day(), [21.5, 1.0, 2.0, 6.0, 4.0, 5.0]);
-        assert_eq!(history.of_hour(4), [14.0, 1.0, 2.0, 6.0, 4.0, 5.0]);
+        assert_eq!(history.of_day(), [21.5, 1.0, 2.0, 6.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(history.of_hour(4), [14.0, 1.0, 2.0, 6.0, 4.0, 5.0, 6.0, 7.0]);
     }
 }

@@ -9,7 +9,9 @@
 //! - [`bulk`]: what a side's levels hold, giants aside.
 //! - [`baseline`]: what is usual: the median of a day, later of the hour of day.
 //! - [`index`]: the index from components and baseline, and its trend.
-//! - [`lasting`]: what of the index lasts, and how low that goes by itself.
+//! - [`lasting`]: what of the index lasts.
+//! - [`drain`]: how much the last hour looks like a drain.
+//! - [`hours`]: how low these go by themselves.
 //! - [`alarm`]: from these to normal, warning or alert.
 //!
 //! This file is the contract.
@@ -19,6 +21,8 @@ pub mod alarm;
 pub mod algorithm;
 pub mod baseline;
 pub mod bulk;
+pub mod drain;
+pub mod hours;
 pub mod index;
 pub mod lasting;
 pub mod parameters;
@@ -47,8 +51,10 @@ leadline_plugin::outputs! {
         warning_line: f64, Score, low 0.0, high 200.0;
         /// What the levels of the weaker side hold, giants aside, over the last minutes, of what is usual
         bulk: f64, Ratio, unit "%", low 0.0;
-        /// A bulk below this is a warning; 0 before a day tells how low it goes by itself
-        bulk_line: f64, Ratio, unit "%", low 0.0;
+        /// How much the last hour looks like a drain, standard deviations of what the pair does by itself; empty before two days tell that
+        drain: Option<f64>, Score;
+        /// Where: bid, ask or both; empty where that isn't a warning
+        drain_side: Option<&'static str>, State;
         /// Change of the index over an hour (Theil-Sen)
         trend: Option<f64>, Ratio, unit "%/h", low -100.0;
         /// Probability of such a trend by accident (Mann-Kendall, Hamed-Rao)
@@ -86,8 +92,9 @@ impl LiquidityAnalysis {
             components: Json(components),
             lasting: report.lasting[0],
             warning_line: report.lasting[1],
-            bulk: report.bulk[0],
-            bulk_line: report.bulk[1],
+            bulk: report.bulk,
+            drain: report.drain.map(|drain| drain.0),
+            drain_side: report.drain.filter(|drain| drain.0 > settings.drain_deviations).map(|drain| drain.1.word()),
             trend: report.trend.map(|trend| trend.percent_an_hour),
             trend_p: report.trend.map(|trend| trend.p),
             baseline: if report.source == Source::Day { "day" } else { "hour_of_day" },
@@ -99,7 +106,7 @@ impl LiquidityAnalysis {
 impl Analysis for LiquidityAnalysis {
     const SUMMARY: &'static str = "Spread, depth and cost of a round trip against the last 24 hours, as one index and its trend";
     const LANE: Lane = Lane::Buffered;
-    const STATE_FORMAT: u32 = 2;
+    const STATE_FORMAT: u32 = 3;
     type Parameters = Settings;
     type Outputs = Outputs;
     type State = Liquidity;
@@ -169,8 +176,10 @@ fn components(report: &Report) -> String {
         out.push_str(name);
         format::write(out, value);
     };
-    for (i, (name, component)) in
-        ["spread_bps", "depth_2", "depth_3", "cost_bps", "bulk_bid", "bulk_ask"].into_iter().zip(&report.components).enumerate()
+    for (i, (name, component)) in ["spread_bps", "depth_2", "depth_3", "cost_bps", "depth_bid", "depth_ask", "bulk_bid", "bulk_ask"]
+        .into_iter()
+        .zip(&report.components)
+        .enumerate()
     {
         out.push_str(if i == 0 { "{\"" } else { "},\"" });
         out.push_str(name);

@@ -5,7 +5,9 @@
 
 use crate::alarm::{Alarm, Second, State};
 use crate::algorithm::{COMPLETE, PROVISIONAL};
-use crate::baseline::{COMPONENTS, COST, Components, HALF, History, PARTS, Source, WINDOW_MINUTES, Weights, medians};
+use crate::baseline::{BULK, COMPONENTS, COST, Components, DEPTH, HALF, History, PARTS, Source, WINDOW_MINUTES, Weights, medians};
+use crate::drain::Drain;
+use crate::hours::Hours;
 use crate::index::{Course, index};
 use crate::lasting::Lasting;
 use crate::parameters::Settings;
@@ -33,7 +35,9 @@ pub(crate) struct Measured {
     spread_bps: f64,
     depth_2: f64,
     depth_3: f64,
-    /// Of bids and asks.
+    /// All of the depth within reach, of bids and asks.
+    whole: [f64; 2],
+    /// And its bulk.
     bulk: [f64; 2],
     /// Costs of the volume and of the one that is to follow it, with these volumes.
     costs: [(f64, f64); 2],
@@ -60,6 +64,8 @@ struct Renewal {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Watch {
     pub(crate) bands: Bands,
+    /// How far the bulk of bids and of asks is looked at, bps: as far as the feed showed while the bands were measured; without end where the orders end.
+    pub(crate) reach: [f64; 2],
     pub(crate) volume: f64,
     /// Minutes until the volume is renewed; while it is being renewed, until that is done.
     renew_in: u32,
@@ -81,14 +87,19 @@ pub(crate) struct Watch {
     pub(crate) index: f64,
     pub(crate) course: Course,
     pub(crate) lasting: Lasting,
-    pub(crate) bulk: Lasting,
+    /// How low ln of the lasting index goes by itself.
+    pub(crate) hours: Hours,
+    /// Of bids and asks.
+    pub(crate) bulk: [Lasting; 2],
+    pub(crate) drain: Drain,
     pub(crate) alarm: Alarm,
 }
 
 impl Watch {
-    pub(crate) fn new(bands: Bands, deep: f64, settings: &Settings) -> Self {
+    pub(crate) fn new(bands: Bands, reach: [f64; 2], deep: f64, settings: &Settings) -> Self {
         let mut watch = Self {
             bands,
+            reach,
             volume: deep * settings.volume_percent / 100.0,
             renew_in: RENEW_FIRST,
             renewal: None,
@@ -106,7 +117,9 @@ impl Watch {
             index: f64::NAN,
             course: Course::default(),
             lasting: Lasting::default(),
-            bulk: Lasting::default(),
+            hours: Hours::default(),
+            bulk: [Lasting::default(); 2],
+            drain: Drain::default(),
             alarm: Alarm::default(),
         };
         watch.weigh(settings);
@@ -127,6 +140,7 @@ impl Watch {
             spread_bps: depth.spread_bps,
             depth_2: weaker(1),
             depth_3: weaker(2),
+            whole: [depth.bids.notional_within(self.reach[0]), depth.asks.notional_within(self.reach[1])],
             bulk,
             costs: [cost(self.volume), next],
         }
@@ -138,8 +152,8 @@ impl Watch {
         }
         // A book measured before the volume was changed has the cost of the new one in second place.
         let cost = sample.costs.iter().find(|cost| cost.0 == self.volume).map_or(f64::NAN, |cost| cost.1);
-        let [bids, asks] = sample.bulk;
-        let value = [sample.spread_bps, sample.depth_2, sample.depth_3, cost, bids, asks];
+        let ([bids, asks], [bid_bulk, ask_bulk]) = (sample.whole, sample.bulk);
+        let value = [sample.spread_bps, sample.depth_2, sample.depth_3, cost, bids, asks, bid_bulk, ask_bulk];
         if let Some(renewal) = &mut self.renewal {
             let ratio = sample.costs[1].1 / cost;
             if sample.costs[1].0 == renewal.volume && ratio.is_finite() && sample.costs[1].1 < EXHAUSTED_BPS && cost < EXHAUSTED_BPS {
@@ -171,23 +185,38 @@ impl Watch {
             return None;
         }
         let normal = self.alarm.state == State::Normal;
-        self.lasting.push(second, [self.index; 2], normal, settings);
+        self.lasting.push(self.index, settings);
+        let hour_over = self.hours.push(second, self.lasting.mean(), normal);
         let recent = self.recent_medians();
-        self.bulk.push(second, [PARTS, PARTS + 1].map(|side| 100.0 * recent[side] / self.baseline[side]), normal, settings);
-        let second =
-            Second { index: self.index, lasting: self.lasting.ratio(), lines: self.lines(settings), bulk: self.lasting_bulk(settings) };
+        let ratio = |component: usize| recent[component] / self.baseline[component];
+        let sides = [0, 1].map(|side| [ratio(DEPTH + side), ratio(BULK + side)]);
+        self.bulk.iter_mut().zip(sides).for_each(|(bulk, side)| bulk.push(100.0 * side[1], settings));
+        if let Some(normal) = hour_over {
+            self.drain.close_hour(normal, settings);
+        }
+        self.drain.push(second, sides, settings);
+        let second = Second {
+            index: self.index,
+            lasting: self.lasting.ratio(),
+            lines: self.lines(settings),
+            bulk: self.weaker_bulk(),
+            drain: self.drain.evidence(),
+        };
         self.alarm.push(&second, settings)
     }
 
     /// Lasting indices below these are a warning, an alert.
     pub(crate) fn lines(&self, settings: &Settings) -> [f64; 2] {
-        let line = |below: f64, deviations: f64| self.lasting.line(deviations).map_or(below, |line| math::smaller(below, line));
+        let line = |below: f64, deviations: f64| {
+            let learned = self.hours.line(deviations).map_or(below, |line| 100.0 * math::exp(line));
+            math::smaller(below, learned)
+        };
         [line(settings.warning_below, settings.unusual), line(settings.alert_below, 1.5 * settings.unusual)]
     }
 
-    /// The lasting bulk of the weaker side, percent of the usual, and below which it is a warning: nowhere before it is known what is usual.
-    pub(crate) fn lasting_bulk(&self, settings: &Settings) -> [f64; 2] {
-        [self.bulk.ratio(), self.bulk.line(settings.unusual).unwrap_or(0.0)]
+    /// The lasting bulk of the weaker side, percent of the usual.
+    pub(crate) fn weaker_bulk(&self) -> f64 {
+        math::smaller(self.bulk[0].ratio(), self.bulk[1].ratio())
     }
 
     /// The clock's minute is over; `next` is the one that the newest sample is in.
@@ -213,8 +242,8 @@ impl Watch {
         let (baseline, source) = self.history.baseline(next);
         let hour_of_day = source == Source::HourOfDay;
         if hour_of_day != self.hour_of_day {
-            self.lasting.begin_anew();
-            self.bulk.begin_anew();
+            self.hours.begin_anew();
+            self.drain.begin_anew();
         }
         (self.baseline, self.hour_of_day) = (baseline, hour_of_day);
     }
@@ -222,7 +251,8 @@ impl Watch {
     /// Missing seconds. True: too little is left to go on.
     pub(crate) fn skip(&mut self, seconds: u64, settings: &Settings) -> bool {
         self.lasting.skip(seconds, settings);
-        self.bulk.skip(seconds, settings);
+        self.bulk.iter_mut().for_each(|bulk| bulk.skip(seconds, settings));
+        self.drain.skip(seconds, settings);
         for recent in &mut self.recent {
             recent.skip(seconds);
         }
