@@ -31,5 +31,6 @@ export default defineConfig({
       },
     },
   },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"], server: { deps: { inline: ["element-plus"] } } },
+  // The first test of the page also loads the page, which takes long on a busy machine.
+  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"], testTimeout: 60_000, server: { deps: { inline: ["element-plus"] } } },
 });

@@ -49,7 +49,7 @@ async function pageOf(more: object) {
   // The page is a piece of its own, loaded when it is opened.
   await vi.waitFor(() => {
     if (root.querySelector("[data-pair], .empty") === null) throw new Error("no page yet");
-  });
+  }, 30_000);
   await nextTick();
   const find = (selector: string) => root.querySelector(selector);
   return { around, root, find, text: (selector: string) => (find(selector)?.textContent ?? "").replace(/\s+/g, " ").trim() };
