@@ -70,7 +70,9 @@ impl Forward {
             }
         }
         let body = Body::new(reqwest::Body::from(answer));
-        response.body(body).map_err(|error| ApiError::unavailable("no_host", format!("the host's answer can't be passed on: {error}"), "try again"))
+        response
+            .body(body)
+            .map_err(|error| ApiError::unavailable("no_host", format!("the host's answer can't be passed on: {error}"), "try again"))
     }
 
     fn no_host(&self, error: &reqwest::Error) -> ApiError {
@@ -114,7 +116,8 @@ mod tests {
     #[test]
     fn every_route_about_plugins_and_kept_frames_is_the_hosts_own() {
         let document = serde_json::to_value(crate::api::router::document()).expect("a document");
-        let routes: Vec<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).filter(|route| is_hosts_own(route)).collect();
+        let routes: Vec<&str> =
+            document["paths"].as_object().expect("paths").keys().map(String::as_str).filter(|route| is_hosts_own(route)).collect();
         assert!(routes.contains(&"/api/v1/recent") && routes.contains(&"/api/v1/books/{instrument_id}/heat"), "{routes:?}");
         assert!(routes.iter().filter(|route| route.starts_with("/api/v1/plugins")).count() >= 8, "{routes:?}");
         assert!(!is_hosts_own("/api/v1/books/{instrument_id}") && !is_hosts_own("/api/v1/pairs"));

@@ -97,7 +97,13 @@ impl Server {
                 settings.addr
             );
         }
-        let host = settings.host_url.clone().map(Forward::new).transpose().map_err(|error| ListenError::Host { detail: error.to_string() })?.map(Arc::new);
+        let host = settings
+            .host_url
+            .clone()
+            .map(Forward::new)
+            .transpose()
+            .map_err(|error| ListenError::Host { detail: error.to_string() })?
+            .map(Arc::new);
         let gate = Gate::new(settings, tokens, Arc::new(audit), Rules::read(&router::document()));
         Ok(Self { listener, gate: Arc::new(gate), host, settings: settings.clone() })
     }

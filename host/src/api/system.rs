@@ -14,8 +14,8 @@ use super::app::App;
 use super::document::Document;
 use super::error::ApiError;
 use super::metrics;
-use crate::monitor::ready::Readiness;
 use crate::monitor::StageTimes;
+use crate::monitor::ready::Readiness;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -182,7 +182,9 @@ async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
     until("the host holds books of a second", async || {
         exchange.update(id, id + 1).await;
         id += 1;
-        send("viewer", "GET", "/api/v1/books/BTC-USDT/heat?seconds=60", b"").await.json()["columns"].as_array().is_some_and(|all| !all.is_empty())
+        send("viewer", "GET", "/api/v1/books/BTC-USDT/heat?seconds=60", b"").await.json()["columns"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
     })
     .await;
     let frames = send("viewer", "GET", "/api/v1/recent?seconds=60", b"").await;
@@ -202,8 +204,12 @@ async fn what_only_the_host_knows_is_asked_of_it_with_the_clients_own_token() {
     // Stages stand in Redis.
     until("the stages are written", async || {
         let stages = send("viewer", "GET", "/api/v1/system", b"").await.json()["stages"].clone();
-        let names: Vec<String> =
-            stages.as_array().into_iter().flatten().map(|of| format!("{}.{}", of["stage"].as_str().unwrap(), of["lane"].as_str().unwrap())).collect();
+        let names: Vec<String> = stages
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|of| format!("{}.{}", of["stage"].as_str().unwrap(), of["lane"].as_str().unwrap()))
+            .collect();
         names == ["parsed.", "applied.", "analysed.memory", "analysed.buffered", "acknowledged.memory", "acknowledged.buffered"]
             && stages[0]["count"].as_u64() > Some(0)
     })

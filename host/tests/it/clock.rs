@@ -78,7 +78,8 @@ async fn a_clock_that_is_set_by_hours_stops_no_pair_and_loses_nothing() {
         number("analysis:BTC-USDT", "depth_anomaly.sequence").await > 0 && number("analysis:BTC-USDT", "large_orders.sequence").await > 0
     })
     .await;
-    until("the exchange was asked for its time", async || !redis.field("system:monitoring", "exchange_clock_offset_ms").await.is_empty()).await;
+    until("the exchange was asked for its time", async || !redis.field("system:monitoring", "exchange_clock_offset_ms").await.is_empty())
+        .await;
     let since = async || [redis.field("feed:BTC-USDT", "since").await, redis.field("feed:ETH-USDT", "since").await];
     let began = since().await;
 
