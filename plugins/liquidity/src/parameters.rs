@@ -30,7 +30,7 @@ leadline_plugin::parameters! {
         /// Length of the drain that is looked for: half of the depth of a side, or of both, within this time.
         drain_minutes: u32 = 60, unit "min", range 10.0 to 240.0;
         /// Evidence of a drain, in standard deviations of what the pair does by itself, that is a warning.
-        drain_deviations: f64 = 3.6, unit "deviations", range 1.0 to 100.0;
+        drain_deviations: f64 = 3.65, unit "deviations", range 1.0 to 100.0;
         /// An index below is an alert at once.
         alert_at_once_below: f64 = 10.0, unit "index", range 0.0 to 200.0;
         /// A lasting index above ends a warning when it stays there.
