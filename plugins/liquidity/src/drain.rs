@@ -179,7 +179,10 @@ impl Drain {
         }
         self.gathered.merge(&hour);
         if self.gathered.count >= 60.0 * HOURS_WANTED as f64 {
-            self.filters = self.gathered.filters(response(60 * settings.drain_minutes)).or(self.filters);
+            // What was fitted to so many quarters of an hour is quieter in them than in others, by about this factor.
+            let outside = 1.0 - 15.0 * MEANS as f64 / self.gathered.count;
+            let filters = self.gathered.filters(response(60 * settings.drain_minutes));
+            self.filters = filters.map(|filters| filters.map(|weights| weights.map(|weight| outside * weight))).or(self.filters);
         }
     }
 
