@@ -182,7 +182,14 @@ async fn sentinels_are_asked_where_the_master_is_and_a_failover_is_followed() {
     until("the master has a reading", async || !master.field("analysis:BTC-USDT", "liquidity.sequence").await.is_empty()).await;
     until("the replica has it too", async || !replica.field("analysis:BTC-USDT", "liquidity.sequence").await.is_empty()).await;
     master.kill();
-    until("the replica is master", async || replica.ask::<String>(&["INFO", "replication"]).await.contains("role:master")).await;
+    // The Sentinel closes all connections of the one that it promotes.
+    let promoted = redis::Client::open(format!("redis://127.0.0.1:{}", replica.port)).expect("an address");
+    until("the replica is master", async || {
+        let Ok(mut connection) = promoted.get_multiplexed_async_connection().await else { return false };
+        let told: redis::RedisResult<String> = redis::cmd("INFO").arg("replication").query_async(&mut connection).await;
+        told.is_ok_and(|told| told.contains("role:master"))
+    })
+    .await;
     let before = replica.field("analysis:BTC-USDT", "liquidity.sequence").await;
     until("readings come to the new master", async || replica.field("analysis:BTC-USDT", "liquidity.sequence").await != before).await;
     host.stop().await;
