@@ -16,6 +16,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
     "$venv/bin/pip" install --quiet "schemathesis==$version"
 fi
 demo_start --api-rate-limit 1000000 --api-anonymous-read never --market-pairs 2
+export SCHEMATHESIS_HOOKS=api_fuzz_hooks PYTHONPATH="$ROOT/scripts" PYTHONDONTWRITEBYTECODE=1
 # It leaves files where it runs.
 cd "$demo_data"
 # The stream is no request with an answer; host/tests/it/api.rs has it.
