@@ -72,11 +72,11 @@ pub fn depth(book: &Book, side: Of, reach_bps: f64) -> f64 {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // A test that can't go on fails.
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// 100 levels a side, 1 bps apart, of 10 000 quote units each.
-    fn even() -> Book {
+    /// 100 levels a side, 1 bps apart, of 10 000 quote units each: a bandwidth of 1.5 bps.
+    pub(crate) fn even() -> Book {
         let side = |sign: f64| {
             let prices: Vec<f64> = (1..=100).map(|level| 10_000.0 + sign * f64::from(level)).collect();
             Columns { sizes: prices.iter().map(|price| 10_000.0 / price).collect(), orders: vec![1; 100], prices }

@@ -105,16 +105,7 @@ pub fn plant(book: &mut Book, wall: &Plant) -> bool {
 #[allow(clippy::unwrap_used)] // A test that can't go on fails.
 mod tests {
     use super::*;
-    use leadline_market::Columns;
-
-    /// 100 levels a side, 1 bps apart, of 10 000 quote units each: a bandwidth of 1.5 bps.
-    fn even() -> Book {
-        let side = |sign: f64| {
-            let prices: Vec<f64> = (1..=100).map(|level| 10_000.0 + sign * f64::from(level)).collect();
-            Columns { sizes: prices.iter().map(|price| 10_000.0 / price).collect(), orders: vec![1; 100], prices }
-        };
-        Book { bids: side(-1.0), asks: side(1.0), ..Book::empty() }
-    }
+    use crate::background::tests::even;
 
     #[test]
     fn a_wall_next_to_a_pile_of_half_its_size_is_not_alone() {

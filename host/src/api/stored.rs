@@ -8,9 +8,9 @@ use leadline_market::{Decimal, Level, valid_id};
 use super::views::{Feed, Hash, Readings};
 use crate::alerts::Alert;
 use crate::clock::parse_rfc3339;
-use crate::monitor::NotRun;
-use crate::monitor::StageTimes;
 use crate::monitor::look::TopBook;
+use crate::monitor::stages::FIELDS;
+use crate::monitor::{NotRun, StageTimes};
 use crate::results::{Link, LinkError, keys};
 
 /// Pairs that one answer holds at most.
@@ -118,11 +118,7 @@ impl Stored {
     /// [`LinkError`].
     pub async fn stages(&self) -> Result<Vec<StageTimes>, LinkError> {
         let stages = self.hash(keys::STAGES.to_owned()).await?.unwrap_or_default();
-        let mut stages: Vec<StageTimes> = stages.values().filter_map(|text| serde_json::from_str(text).ok()).collect();
-        let place = |times: &StageTimes| ["parsed", "applied", "analysed", "acknowledged"].iter().position(|stage| *stage == times.stage);
-        // Of one stage the memory lane first, as a host has them.
-        stages.sort_by_key(|times| (place(times), times.lane != "memory"));
-        Ok(stages)
+        Ok(FIELDS.iter().filter_map(|field| serde_json::from_str(stages.get(*field)?).ok()).collect())
     }
 
     /// What was told lately of alerts, newest first, and the alerts that are on; what can't be read is left out.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::machine::Machine;
 use super::redis_figures::RedisFigures;
-use super::stages::StageTimes;
+use super::stages::{self, StageTimes};
 use super::{HistoryReport, Monitor, latency::Summary};
 use crate::analysis::{Desks, LaneKind, MemoryDesk};
 use crate::clock;
@@ -117,9 +117,8 @@ pub fn fields(monitor: &Monitor, desks: &Desks<MemoryDesk>) -> Vec<(&'static str
 
 /// The fields of `system:stages`: each stage's times as JSON.
 fn stages(monitor: &Monitor) -> Vec<(&'static str, String)> {
-    const NAMES: [&str; 6] = ["parsed", "applied", "analysed.memory", "analysed.buffered", "acknowledged.memory", "acknowledged.buffered"];
     let times = monitor.stages.each().map(|stage| serde_json::to_string(&StageTimes::of(stage)).unwrap_or_default());
-    NAMES.into_iter().zip(times).collect()
+    stages::FIELDS.into_iter().zip(times).collect()
 }
 
 /// This process, as other hosts on the same Redis can tell it from themselves.

@@ -51,6 +51,9 @@ impl Stage {
     }
 }
 
+/// Names of the stages, with their lane once the lanes part, in the order of [`Stages::each`]: the fields of `system:stages`.
+pub const FIELDS: [&str; 6] = ["parsed", "applied", "analysed.memory", "analysed.buffered", "acknowledged.memory", "acknowledged.buffered"];
+
 /// The stages of a frame's way. Each time counts from the moment the frame was received.
 #[derive(Debug, Default)]
 pub struct Stages {

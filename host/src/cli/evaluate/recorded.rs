@@ -119,8 +119,7 @@ fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut D
     for (at, original) in series.books.iter().enumerate() {
         let mut book = original.clone();
         // Giants of the recording come and go beside it: while it is one pile with a larger one, there is no candidate to be found at its price.
-        let alone = planting::stands_alone(original, &wall);
-        let stands = at >= from && planting::plant(&mut book, &wall) && alone;
+        let stands = at >= from && planting::plant(&mut book, &wall) && planting::stands_alone(original, &wall);
         let standing = stands.then_some(Standing { label: 0, side: wall.side, price: wall.price, since_ms, fading: false });
         let scene = watch.scene(&book, standing.as_slice());
         for look in &mut all {
