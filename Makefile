@@ -11,7 +11,7 @@ LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup build plugins web run test e2e page-weight audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles fmt clean
+.PHONY: help setup build plugins web run test e2e page-weight audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles drain-limit fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-peers: build plugins ## Leadline beside the stack of the original design, 
 
 oracles: ## every quantity of the analyses beside scipy, scikit-learn, statsmodels and others (2 minutes)
 	@scripts/oracles.sh
+
+drain-limit: ## how many drains any rule could warn of on the generated pairs (5 minutes)
+	@scripts/oracles.sh drain_limit.py
 
 fmt: ## format the Rust code
 	cargo fmt

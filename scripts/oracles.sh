@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Recomputes every intermediate quantity of the analyses with other software and prints the differences. Packages go into .cache/oracles.
+# Usage: scripts/oracles.sh [SCRIPT [ARGS...]]   (default: compare.py; another one of bench/oracles)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,4 +16,5 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
 fi
 # shellcheck disable=SC2086 # several flags
 cargo build ${LEADLINE_CARGO_FLAGS---locked} --quiet --package leadline-oracles
-exec "$venv/bin/python" bench/oracles/compare.py "$target/debug/leadline-oracles"
+script="${1:-compare.py}"
+exec "$venv/bin/python" "bench/oracles/$script" "$target/debug/leadline-oracles" "${@:2}"

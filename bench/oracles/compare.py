@@ -5,9 +5,7 @@
 Arithmetic must agree to 1e-9; where a method differs by its nature, the tolerance and the reason stand in the table. Exit code 1 on any difference.
 """
 
-import json
 import math
-import subprocess
 import sys
 
 import numpy as np
@@ -20,22 +18,9 @@ from statsmodels.robust import mad
 from statsmodels.tsa.stattools import acf
 
 import recorded
+from rust import Rust
 
 EXACT = 1e-9
-
-
-class Rust:
-    """The program that answers with the quantities of the Rust code."""
-
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, **question):
-        print(json.dumps(question), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"the Rust side gave up on: {json.dumps(question)[:200]}")
-        return json.loads(line)
 
 
 class Table:
@@ -278,6 +263,19 @@ def compare_drain(table, rust, random):
         table.compare("filter of a drain", "numpy inverse", found, weights / np.sqrt(drain @ weights), 1e-8, "an inverse against a triangle")
 
 
+def compare_outside(table, rust, random, quarters=200, times=150):
+    """What a filter that was fitted to a few hundred quarters of an hour does elsewhere: its deviation there, drawn again and again from a known law."""
+    mix, deviations, factor = random.standard_normal((12, 12)) * 0.1, [], 1.0
+    covariance = mix @ mix.T + 0.3**2 * np.eye(12)
+    for _ in range(times):
+        # A quarter of an hour is one independent moment, seen fifteen times.
+        seen = np.repeat(random.standard_normal((quarters, 12)) @ np.linalg.cholesky(covariance).T, 15, axis=0)
+        ours = rust.ask(ask="drain", seconds=3600, means=seen.tolist())
+        weights, factor = np.array(ours["filters"][2]), ours["outside"]
+        deviations.append(np.sqrt(weights @ covariance @ weights))
+    table.compare("deviation of a fitted filter elsewhere", "Monte Carlo", factor * np.mean(deviations), 1.0, 0.03, "150 fits; 1 - p/n is the first order")
+
+
 def generated(random):
     """A book of levels that are dust and giants, on a tick grid."""
     levels, gap, sigma = int(random.integers(15, 400)), float(random.uniform(1, 60)), float(random.uniform(0.2, 3.2))
@@ -323,6 +321,7 @@ def main(program):
     compare_cusum(table, rust, random)
     for _ in range(40):
         compare_drain(table, rust, random)
+    compare_outside(table, rust, random)
     for _ in range(200):
         value, usual = np.exp(random.standard_normal(4) * 0.4), np.exp(random.standard_normal(4) * 0.4)
         weights = random.dirichlet(np.ones(4))

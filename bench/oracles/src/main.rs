@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use depth_anomaly::breadth::Levels;
 use large_orders::detection::{SideOrders, Threshold};
+use leadline_evaluation::market::profile::{PROFILES, Profile};
 use leadline_plugin::windows::{Cusum, RollingMedian, evidence, lag, trend};
 use leadline_plugin::{Continuity, Depth, DepthSide, Instrument, Kind, Side, Snapshot, Trust};
 use liquidity::bulk::bulk;
@@ -31,6 +32,8 @@ enum Question {
     Breadth { bid: bool, before: (Vec<f64>, Vec<f64>), now: (Vec<f64>, Vec<f64>) },
     /// What tells a drain: how its means respond to one of so many seconds, and the filters that these moments of the means lead to.
     Drain { seconds: u32, means: Vec<drain::Means> },
+    /// By kind of generated pair, how depth swings by itself: standard deviation of its logarithm, and memory in seconds, of each side's own two and of the common one.
+    Swings,
     /// The liquidity index.
     Index { value: [f64; 4], usual: [f64; 4], weights: [f64; 4] },
 }
@@ -83,7 +86,11 @@ fn answer(question: Question) -> Result<Value, String> {
             let mut moments = drain::Moments::default();
             means.iter().for_each(|means| moments.add(means));
             let response = drain::response(seconds);
-            json!({ "response": response, "filters": moments.filters(response) })
+            json!({ "response": response, "filters": moments.filters(response), "outside": moments.outside() })
+        }
+        Question::Swings => {
+            let law = |profile: &Profile| (profile.name.to_owned(), json!({ "own": profile.swings, "common": profile.common }));
+            Value::Object(PROFILES.iter().map(law).collect())
         }
         Question::Index { value, usual, weights } => json!({ "index": index::index(&value, &usual, &weights) }),
     })

@@ -21,6 +21,8 @@ const A_SIDE: usize = MEASURES * LENGTHS.len();
 pub const MEANS: usize = 2 * A_SIDE;
 /// Least standard deviation that a mean is taken to have, so that a pair that never moves doesn't alarm on nothing.
 pub const LEAST: f64 = 0.02;
+/// Minutes whose means are about one independent piece of evidence of what is usual.
+const QUARTER: f64 = 15.0;
 /// Of what is left at the end of a drain.
 const LEFT: f64 = 0.5;
 
@@ -85,6 +87,13 @@ impl Moments {
     fn scale(&mut self, factor: f64) {
         self.products.iter_mut().flatten().for_each(|product| *product *= factor);
         self.count *= factor;
+    }
+
+    /// What a fitted filter's standard deviation in the moments that it was fitted to is of the one that it has elsewhere: 1 − p/n, with p numbers fitted to n
+    /// that are independent. Moments are a minute apart; those of a quarter of an hour count as one.
+    #[must_use]
+    pub fn outside(&self) -> f64 {
+        1.0 - QUARTER * MEANS as f64 / self.count
     }
 
     /// The sums that tell a drain best, by where it is: C⁻¹·μ / √(μᵀ·C⁻¹·μ), with C the mean products and μ what a drain makes of the means. None when the
@@ -179,8 +188,7 @@ impl Drain {
         }
         self.gathered.merge(&hour);
         if self.gathered.count >= 60.0 * HOURS_WANTED as f64 {
-            // What was fitted to so many quarters of an hour is quieter in them than in others, by about this factor.
-            let outside = 1.0 - 15.0 * MEANS as f64 / self.gathered.count;
+            let outside = self.gathered.outside();
             let filters = self.gathered.filters(response(60 * settings.drain_minutes));
             self.filters = filters.map(|filters| filters.map(|weights| weights.map(|weight| outside * weight))).or(self.filters);
         }

@@ -26,11 +26,11 @@ leadline_plugin::parameters! {
         /// A lasting index below is an alert, where the pair doesn't go as low by itself.
         alert_below: f64 = 50.0, unit "index", range 0.0 to 200.0;
         /// Deviations below the median of what each hour goes down to from which the pair doesn't go as low by itself.
-        unusual: f64 = 4.0, unit "deviations", range 0.0 to 100.0;
+        unusual: f64 = 4.5, unit "deviations", range 0.0 to 100.0;
         /// Length of the drain that is looked for: half of the depth of a side, or of both, within this time.
         drain_minutes: u32 = 60, unit "min", range 10.0 to 240.0;
         /// Evidence of a drain, in standard deviations of what the pair does by itself, that is a warning.
-        drain_deviations: f64 = 3.65, unit "deviations", range 1.0 to 100.0;
+        drain_deviations: f64 = 3.9, unit "deviations", range 1.0 to 100.0;
         /// An index below is an alert at once.
         alert_at_once_below: f64 = 10.0, unit "index", range 0.0 to 200.0;
         /// A lasting index above ends a warning when it stays there.
