@@ -80,7 +80,8 @@ def posterior(surprises, drains):
         here = age < HOUR
         expected = drains[:, np.minimum(age, HOUR - 1)]
         step = np.einsum("dbs,cs->bdc", expected, surprises[look]) - half_squares[:, np.minimum(age, HOUR - 1)].T[:, :, None]
-        ratios[here] += step[here].astype(np.float32)
+        # No line is near e^60; beyond that a single precision number ends.
+        ratios[here] = np.minimum(ratios[here] + step[here].astype(np.float32), 60)
         out[look] = np.log((np.exp(ratios[here]) * np.array([0.25, 0.25, 0.5], np.float32)[None, :, None]).sum(axis=(0, 1)) / begun)
         age[here] += 1
     return out
