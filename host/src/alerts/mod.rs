@@ -6,6 +6,7 @@
 //! # Layout
 //!
 //! - [`alert`]: one alert, as it is stored, sent and shown.
+//! - [`rule_text`]: one rule as it is written.
 //! - [`rule`]: one rule, read from JSON, checked, and refused with a reason.
 //! - [`defaults`]: the rules that the host has by itself.
 //! - [`rulebook`]: the rules at work: the host's own, and those of Redis.
@@ -34,6 +35,7 @@ mod ledger;
 mod preview;
 mod remote;
 pub mod rule;
+mod rule_text;
 mod rulebook;
 mod service;
 mod shelf;
