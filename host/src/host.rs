@@ -169,7 +169,7 @@ impl Host {
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
+        monitor.observe(vec![Arc::new(StateEvents::new(&writer)), keeping, alerts.observer()]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
