@@ -80,5 +80,5 @@ fn the_description_in_the_repository_is_the_one_that_the_routes_give() {
     let all: Vec<&Value> = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values()).collect();
     let names: BTreeSet<&str> = all.iter().filter_map(|operation| operation["operationId"].as_str()).collect();
     assert_eq!(names.len(), all.len(), "two operations have one name");
-    assert!(kept == made, "docs/openapi.json is another\nhint: cargo run -p leadline -- openapi > docs/openapi.json");
+    assert!(kept == made, "docs/openapi.json is another\nhint: make openapi");
 }
