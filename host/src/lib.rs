@@ -5,7 +5,7 @@
 //!
 //! # Layout
 //!
-//! - [`okx`]: connections to the exchange, one a pair, and the instruments it lists.
+//! - [`okx`]: connections to the exchange, and the instruments it lists.
 //! - [`pairs`]: which pairs are wanted, and the state each is in.
 //! - [`lanes`]: the way of a book to the plugins: newest wins, or in order through a Redis List.
 //! - [`analysis`]: the plugin host; the only part that knows wasmtime.
