@@ -86,9 +86,21 @@ impl Analyses {
         self.states.insert((Arc::clone(pair), Arc::clone(plugin)), told);
     }
 
-    /// That an alert of an analysis begins couldn't be told.
-    pub(super) fn undo(&mut self, pair: &Arc<str>, plugin: &Arc<str>) {
-        self.states.remove(&(Arc::clone(pair), Arc::clone(plugin)));
+    /// That an analysis's alert begins, or is over, couldn't be told.
+    pub(super) fn undo(&mut self, news: &News) {
+        let (News::Fires(Draft { key, .. }) | News::Ends(key, _)) = news else { return };
+        let (Some(pair), Some(plugin)) = (&key.pair, &key.plugin) else { return };
+        let place = (Arc::clone(pair), Arc::clone(plugin));
+        match news {
+            News::Ends(..) => {
+                if let Some(told) = self.states.get_mut(&place) {
+                    told.now = told.raised.map(|(severity, _)| severity);
+                }
+            }
+            _ => {
+                self.states.remove(&place);
+            }
+        }
     }
 
     /// What `gone` gives a reason for is no longer there: its alert is over.

@@ -68,11 +68,9 @@ impl Judge {
     /// What could not be told is as if it had not been noticed: it is told with the next value.
     pub(super) fn undo(&mut self, news: &News) {
         match news {
+            News::Fires(Draft { key, .. }) | News::Ends(key, _) if key.source == Source::Analysis => self.analyses.undo(news),
             News::Fires(draft) => {
                 self.conditions.remove(&draft.key);
-                if let (Some(pair), Some(plugin)) = (&draft.key.pair, &draft.key.plugin) {
-                    self.analyses.undo(pair, plugin);
-                }
             }
             News::Ends(key, _) => {
                 if let Some((_, condition)) = self.conditions.get_mut(key) {
@@ -242,12 +240,19 @@ mod tests {
     #[test]
     fn what_could_not_be_handed_on_is_noticed_again() {
         let mut judge = Judge::default();
-        let warning = reading(&[("liquidity_alert", "warning")], &[]);
-        for _ in 0..2 {
+        let mut see = |state, reaches: bool| {
+            let reading = reading(&[("liquidity_alert", state)], &[]);
             let mut news = Vec::new();
-            judge.reading(&warning, state_of(&warning), 0, &mut news);
-            assert_eq!(news.len(), 1);
-            judge.undo(&news[0]);
-        }
+            judge.reading(&reading, state_of(&reading), 0, &mut news);
+            assert_eq!(news.len(), 1, "{state}");
+            if !reaches {
+                judge.undo(&news[0]);
+            }
+            words(0, &news[0])
+        };
+        assert_eq!(see("warning", false), "0: warning liquidity_warning +0");
+        assert_eq!(see("warning", true), "0: warning liquidity_warning +0");
+        assert_eq!(see("normal", false), "0: over");
+        assert_eq!(see("normal", true), "0: over");
     }
 }
