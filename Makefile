@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 # The lock file decides. When changing dependencies: make build LEADLINE_CARGO_FLAGS=
 LEADLINE_CARGO_FLAGS ?= --locked
 export LEADLINE_CARGO_FLAGS
+# Host, tests and the tool that makes components are named as targets of the whole workspace, not by `-p`: so they have the same features of
+# their dependencies, what `make test` tested is what `make build` builds, and nothing is compiled twice.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help setup build plugins web run test e2e page-weight audit openapi api-fuzz fuzz soak crash bench bench-plugins bench-peers oracles drain-limit fmt clean
@@ -23,7 +25,7 @@ setup: ## install what this machine lacks
 	@scripts/setup.sh
 
 build: ## the program, optimised
-	cargo build $(LEADLINE_CARGO_FLAGS) --release -p leadline
+	cargo build $(LEADLINE_CARGO_FLAGS) --release --bin leadline
 
 plugins: ## the four analyses as components, in target/plugins
 	@scripts/build-plugins.sh
@@ -48,7 +50,7 @@ audit: ## licences, sources and known vulnerabilities of the dependencies
 	@scripts/audit.sh
 
 openapi: ## the API's description from its routes, in docs/openapi.json
-	@cargo run $(LEADLINE_CARGO_FLAGS) --quiet -p leadline -- openapi > docs/openapi.json
+	@cargo run $(LEADLINE_CARGO_FLAGS) --quiet --bin leadline -- openapi > docs/openapi.json
 
 api-fuzz: plugins ## the API against a tester that knows its OpenAPI document alone
 	@scripts/api-fuzz.sh
@@ -57,10 +59,10 @@ fuzz: ## a million mutated frames through decoder and book (LEADLINE_FUZZ_FRAMES
 	@LEADLINE_FUZZ_FRAMES=$${LEADLINE_FUZZ_FRAMES:-1000000} cargo test $(LEADLINE_CARGO_FLAGS) --release -p leadline-market --test mutated -- --nocapture
 
 soak: plugins ## MINUTES=30 of faults, one about every 10 s; every published book compared with the exchange's own
-	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- soak:: --nocapture
+	@LEADLINE_SOAK_MINUTES=$(or $(MINUTES),30) LEADLINE_SOAK_SEED=$(or $(SEED),7) cargo test $(LEADLINE_CARGO_FLAGS) --test it -- soak:: --nocapture
 
 crash: plugins ## the host killed at KILLS=20 moments of BOOKS=10000 books; Redis killed, stopped for 30 s, away for 60 s
-	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) -p leadline --test it -- crash:: --nocapture --test-threads=1
+	@LEADLINE_CRASH_KILLS=$(or $(KILLS),20) LEADLINE_CRASH_BOOKS=$(or $(BOOKS),10000) LEADLINE_CRASH_SEED=$(or $(SEED),7) LEADLINE_CRASH_HANG_SECONDS=30 LEADLINE_CRASH_AWAY_SECONDS=60 cargo test $(LEADLINE_CARGO_FLAGS) --test it -- crash:: --nocapture --test-threads=1
 
 bench: ## the measurements of docs/performance.md
 	cargo bench $(LEADLINE_CARGO_FLAGS) -p leadline-bench

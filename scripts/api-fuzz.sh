@@ -19,7 +19,7 @@ demo_start --api-rate-limit 1000000 --api-anonymous-read never --market-pairs 2
 export SCHEMATHESIS_HOOKS=api_fuzz_hooks PYTHONPATH="$ROOT/scripts" PYTHONDONTWRITEBYTECODE=1
 # It leaves files where it runs.
 cd "$demo_data"
-# The stream is no request with an answer; host/tests/it/api.rs has it.
+# The stream is no request with an answer; host/tests/it/api/stream.rs has it.
 "$venv/bin/schemathesis" --no-color run "$demo_url/api/v1/openapi.json" \
     --header "Authorization: Bearer $(cat "$demo_data/api-token")" \
     --exclude-path /api/v1/stream \

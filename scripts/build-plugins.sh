@@ -26,7 +26,8 @@ if [ ${#plugins[@]} = 0 ]; then
 fi
 
 say "building the tool that makes components"
-cargo build --quiet "${CARGO_FLAGS[@]}" --profile "$profile" -p leadline-componentize
+# Not -p: alone it would have other features of its dependencies than in the workspace, and wasmparser, syn and others would be compiled twice.
+cargo build --quiet "${CARGO_FLAGS[@]}" --profile "$profile" --bin leadline-componentize
 tool="$TARGET/$profile_dir/leadline-componentize"
 
 # Vector instructions: every WebAssembly engine of the last years has them. The remapped paths keep the machine's folders out

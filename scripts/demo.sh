@@ -6,7 +6,7 @@ demo_start() {
     demo_data="$(mktemp -d)"
     # The one place that knows how the demo is started.
     local demo=("$TARGET/debug/leadline" demo --api-addr 127.0.0.1:0 --redis-port 0 --data "$demo_data" "$@")
-    [ -x "${demo[0]}" ] || cargo build --quiet "${CARGO_FLAGS[@]}" -p leadline
+    [ -x "${demo[0]}" ] || cargo build --quiet "${CARGO_FLAGS[@]}" --bin leadline
     demo_output="$demo_data/demo.log"
     "${demo[@]}" >"$demo_output" 2>&1 </dev/null &
     demo_pid=$!

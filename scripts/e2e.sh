@@ -13,6 +13,6 @@ cd "$ROOT"
 node_toolchain
 if [ -z "${LEADLINE_URL:-}" ]; then
     export LEADLINE_PROGRAM="${LEADLINE_PROGRAM:-$TARGET/debug/leadline}" LEADLINE_PLUGINS="$TARGET/plugins" PLUGIN_DIR="${PLUGIN_DIR:-$TARGET/plugins}"
-    [ -x "$LEADLINE_PROGRAM" ] || cargo build --quiet "${CARGO_FLAGS[@]}" -p leadline
+    [ -x "$LEADLINE_PROGRAM" ] || cargo build --quiet "${CARGO_FLAGS[@]}" --bin leadline
 fi
 exec node "web/e2e/${1:-run}.mjs"

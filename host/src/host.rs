@@ -1,20 +1,20 @@
 //! All of it put together, started and stopped in order.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{AlertParts, AlertTasks, Alerts, Catalog, Pace, Webhook, WebhookError};
-use crate::analysis::{self, Budget, Control, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
+use crate::analysis::{self, Control, Crew, Desks, Engine, Keeper, LaneKind, Plugin, PluginError, Reading, Sheet, Told, Watch};
 use crate::api::app::Parts;
 use crate::api::server::{ListenError, Server};
 use crate::api::source::Live;
 use crate::backup::schedule;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, settings};
 use crate::history::{History, HistoryError, keeper};
 use crate::lanes::Producer;
 use crate::monitor::machine::Machine;
@@ -108,9 +108,21 @@ struct Stops {
     writers: CancellationToken,
 }
 
-fn load(engine: &Engine, dir: &Path, budget: Budget) -> Result<(Sheet, Vec<Arc<Plugin>>), PluginError> {
-    let sheet = Sheet::read(dir)?;
-    let plugins = analysis::load_folder_by(&sheet, engine, dir, budget)?;
+/// The plugins of the folder and what `plugins.toml` says of them.
+async fn load(engine: &Engine, settings: &settings::Plugins) -> Result<(Sheet, Vec<Arc<Plugin>>), StartError> {
+    tracing::info!(
+        "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
+        settings.dir.display()
+    );
+    let (engine, dir, budget) = (engine.clone(), settings.dir.clone(), settings.budget);
+    let compile = move || {
+        let sheet = Sheet::read(&dir)?;
+        let plugins = analysis::load_folder_by(&sheet, &engine, &dir, budget)?;
+        Ok::<_, PluginError>((sheet, plugins))
+    };
+    // Off the threads that receive.
+    let (sheet, plugins) = tokio::task::spawn_blocking(compile).await.map_err(std::io::Error::other)??;
+    plugins.iter().for_each(|plugin| plugin.tell_loaded());
     Ok((sheet, plugins))
 }
 
@@ -136,17 +148,8 @@ impl Host {
         let addr = server.addr()?;
         let webhooks = settings.webhooks_file.as_deref().map(Webhook::read).transpose()?.unwrap_or_default();
         let proxies = Arc::new(Proxies::from_env()?);
-        tracing::info!(
-            "loading plugins from {}; compiling them takes some seconds where PLUGIN_CACHE_DIR has no result",
-            settings.plugins.dir.display()
-        );
         let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
-        // Compiling takes a second or so: off the threads that receive.
-        let (dir, budget, loading) = (settings.plugins.dir.clone(), settings.plugins.budget, engine.clone());
-        let (sheet, plugins) = tokio::task::spawn_blocking(move || load(&loading, &dir, budget)).await.map_err(std::io::Error::other)??;
-        for plugin in &plugins {
-            plugin.tell_loaded();
-        }
+        let (sheet, plugins) = load(&engine, &settings.plugins).await?;
         let link = || Link::new(&settings.redis);
         match link()?.wait(stop).await {
             Ok(()) => {}
@@ -169,7 +172,7 @@ impl Host {
             catalog: Catalog::of(&monitor, &Desks::default()),
         })
         .await?;
-        monitor.observe(vec![Arc::new(StateEvents::new(Arc::clone(&writer))), keeping, Arc::new(alerts.clone())]);
+        monitor.observe(vec![Arc::new(StateEvents::new(&writer)), keeping, alerts.observer()]);
         let (to_writer, to_monitor) = (Arc::clone(&writer), Arc::clone(&monitor));
         let crew = Arc::new(Crew::start(
             &plugins,
@@ -180,7 +183,8 @@ impl Host {
             }) as analysis::Sink),
         )?);
         let desk = Desk { writer: Arc::clone(&writer), monitor: Arc::clone(&monitor) };
-        let keeper = Keeper::new(engine, &settings.plugins.dir, budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
+        let keeper =
+            Keeper::new(engine, &settings.plugins.dir, settings.plugins.budget, Arc::clone(&crew), (sheet, &plugins), Box::new(desk))?;
         let control = keeper.control();
         // Unique among the runs that share a Redis: microseconds since 1970.
         let run = clock::unix_ms() * 1000 + clock::since_start() / 1000 % 1000;

@@ -3,7 +3,8 @@
 //! The WebSocket answers on every path (OKX's is `/ws/v5/public`), the public REST calls that the host needs on the same
 //! port. Nothing of the host or of its book code is used to make frames, so that the one checks the other.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `options`: what to serve, and how fast.
 //! - `error`: what can go wrong, and what to do about it.
 //! - `market`: the generated market, pure and seeded.

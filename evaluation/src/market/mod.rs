@@ -3,6 +3,8 @@
 //! Depth of a side is what its levels hold (heavy-tailed sizes that churn, and a price that walks through them) times swings that come and go over
 //! seconds to an hour. How rough that is beside recorded books stands in `docs/quality.md`, measured by [`crate::roughness`].
 //!
+//! # Layout
+//!
 //! - [`profile`]: how the pairs look.
 //! - `side`: one side of the book.
 

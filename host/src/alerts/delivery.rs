@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{Alert, webhook::Webhook};
 use crate::clock::{rfc3339, unix_ms};
+use crate::http;
 use crate::okx::Proxies;
 
 /// Alerts that may wait for one webhook; then the oldest are dropped and counted.
@@ -109,17 +110,7 @@ struct Failure {
 /// # Errors
 /// When no TLS can be set up.
 pub(super) fn client(proxies: Arc<Proxies>) -> Result<reqwest::Client, reqwest::Error> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let proxy = reqwest::Proxy::custom(move |url| {
-        let target = url.as_str().parse().ok()?;
-        proxies.to(&target).map(|proxy| proxy.for_rest())
-    });
-    reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("leadline/", env!("CARGO_PKG_VERSION")))
-        .proxy(proxy)
-        .build()
+    http::client().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).proxy(proxies.for_http()).build()
 }
 
 impl Delivery {

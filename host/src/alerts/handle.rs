@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::judge::{Draft, News};
+use super::news::Draft;
 use super::rule::RuleError;
 use super::service::Alerts;
 use super::silence::{SilenceError, SilenceView};
@@ -147,14 +146,7 @@ impl Alerts {
     /// Alerts that were noticed and could be told nobody: too many at once.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed) + self.ledger().dropped
-    }
-
-    /// News from outside the judge.
-    pub(super) fn notice(&self, news: News) {
-        if self.0.news.try_send(news).is_err() {
-            self.0.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.noticing.dropped() + self.ledger().dropped
     }
 }
 

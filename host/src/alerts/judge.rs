@@ -1,53 +1,14 @@
-//! Every rule on everything it is for, and the states that analyses have: from values to what begins and what is over.
+//! Every rule on everything it is for: from values to what begins and what is over. What analyses say of themselves goes through it too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::analyses::Analyses;
 use super::condition::{Condition, Step, Value};
+use super::news::{Draft, News};
 use super::rule::{Record, Rule, Threshold};
 use super::{AlertKey, Severity, Source};
-use crate::analysis::{Notice, Reading};
-
-/// An analysis whose state comes and goes makes one alert in this time, unless it gets worse.
-const STATE_COOL_DOWN_MS: u64 = 300_000;
-/// A notice that is no change of state is told once in this time for each code.
-const NOTICE_COOL_DOWN_MS: u64 = 60_000;
-/// Codes of such notices that are remembered; a plugin that invents more is told of no more often than that.
-const MAX_CODES: usize = 1000;
-
-/// What is to be told.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum News {
-    /// It begins, or gets another severity.
-    Fires(Draft),
-    /// It is over, and why if not by itself.
-    Ends(AlertKey, Option<&'static str>),
-    /// It happened, and is over.
-    Once(Draft),
-}
-
-/// An alert to be.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Draft {
-    pub(super) key: AlertKey,
-    pub(super) severity: Severity,
-    pub(super) code: String,
-    pub(super) message: String,
-    pub(super) numbers: BTreeMap<String, f64>,
-    pub(super) suppressed: u64,
-}
-
-/// The states of an analysis on a pair.
-#[derive(Clone, Debug, Default)]
-struct Told {
-    /// What was told last; none: nothing, or that it is over.
-    now: Option<Severity>,
-    /// The worst that was told in this cool-down, and when.
-    raised: Option<(Severity, u64)>,
-    suppressed: u64,
-    /// The state now was counted as suppressed.
-    counted: Option<Severity>,
-}
+use crate::analysis::Reading;
 
 /// All rules and conditions.
 #[derive(Default)]
@@ -57,34 +18,7 @@ pub(super) struct Judge {
     by_field: HashMap<String, Vec<Arc<Rule>>>,
     /// Bounded by rules times pairs and plugins.
     conditions: HashMap<AlertKey, (Arc<Rule>, Condition)>,
-    /// By pair and plugin.
-    states: HashMap<(Arc<str>, Arc<str>), Told>,
-    notices: HashMap<(Arc<str>, Arc<str>, String), u64>,
-}
-
-/// The state that a reading's own fields give: the worst of those whose name ends in `alert` and that hold `normal`, `warning` or `alert`.
-/// The outer none: it has no such field, or none that says anything.
-pub(super) fn state_of(reading: &Reading) -> Option<Option<Severity>> {
-    let states = reading.fields.iter().filter(|(name, _)| name.ends_with("alert"));
-    states.filter_map(|(_, value)| level(value)).max()
-}
-
-fn level(word: &str) -> Option<Option<Severity>> {
-    match word {
-        "normal" => Some(None),
-        "warning" => Some(Some(Severity::Warning)),
-        "alert" => Some(Some(Severity::Alert)),
-        _ => None,
-    }
-}
-
-fn numbers_of(reading: &Reading) -> BTreeMap<String, f64> {
-    // The first few: what an alert is about, not the whole reading.
-    let numbers = reading.fields.iter().filter_map(|(name, value)| match Value::of(value) {
-        Value::Number(number) => Some((name.clone(), number)),
-        Value::Text(_) | Value::Unknown => None,
-    });
-    numbers.take(8).collect()
+    analyses: Analyses,
 }
 
 impl Judge {
@@ -124,8 +58,7 @@ impl Judge {
             }
             Source::Analysis => {
                 let (Some(pair), Some(plugin)) = (&key.pair, &key.plugin) else { return false };
-                let told = Told { now: Some(severity), raised: Some((severity, began_ms)), ..Told::default() };
-                self.states.insert((Arc::clone(pair), Arc::clone(plugin)), told);
+                self.analyses.restore(pair, plugin, severity, began_ms);
                 true
             }
             Source::Webhook => false,
@@ -135,11 +68,9 @@ impl Judge {
     /// What could not be told is as if it had not been noticed: it is told with the next value.
     pub(super) fn undo(&mut self, news: &News) {
         match news {
+            News::Fires(Draft { key, .. }) | News::Ends(key, _) if key.source == Source::Analysis => self.analyses.undo(news),
             News::Fires(draft) => {
                 self.conditions.remove(&draft.key);
-                if let (Some(pair), Some(plugin)) = (&draft.key.pair, &draft.key.plugin) {
-                    self.states.remove(&(Arc::clone(pair), Arc::clone(plugin)));
-                }
             }
             News::Ends(key, _) => {
                 if let Some((_, condition)) = self.conditions.get_mut(key) {
@@ -150,23 +81,9 @@ impl Judge {
         }
     }
 
-    /// A reading: its notices, its states, and the fields that rules watch.
+    /// A reading: what the analysis says of itself, and the fields that rules watch.
     pub(super) fn reading(&mut self, reading: &Reading, state: Option<Option<Severity>>, now_ms: u64, news: &mut Vec<News>) {
-        let place = (Arc::clone(&reading.pair), Arc::clone(&reading.plugin));
-        let mut told_by: Option<&Notice> = None;
-        if let Some(state) = state {
-            told_by = reading.notices.iter().find(|notice| level(notice.severity) == Some(state));
-            let told = self.states.entry(place.clone()).or_default();
-            news.extend(told.see(state, reading, told_by, now_ms));
-        }
-        for notice in &reading.notices {
-            // A notice that goes with the state is told by it; "normal" by itself is no news.
-            let goes_with_state = state.is_some() && level(notice.severity) == state;
-            if told_by.is_some_and(|by| std::ptr::eq(by, notice)) || goes_with_state || notice.severity == "normal" {
-                continue;
-            }
-            news.extend(self.notice(reading, notice, now_ms));
-        }
+        self.analyses.reading(reading, state, now_ms, news);
         if self.by_field.is_empty() {
             return;
         }
@@ -182,32 +99,6 @@ impl Judge {
                 news.extend(see(&mut self.conditions, rule, key, value, reason, now_ms));
             }
         }
-    }
-
-    fn notice(&mut self, reading: &Reading, notice: &Notice, now_ms: u64) -> Option<News> {
-        let place = (Arc::clone(&reading.pair), Arc::clone(&reading.plugin), notice.code.clone());
-        match self.notices.get_mut(&place) {
-            Some(last) if now_ms < *last + NOTICE_COOL_DOWN_MS => return None,
-            Some(last) => *last = now_ms,
-            None => {
-                if self.notices.len() >= MAX_CODES {
-                    self.notices.retain(|_, last| now_ms < *last + NOTICE_COOL_DOWN_MS);
-                }
-                if self.notices.len() >= MAX_CODES {
-                    return None;
-                }
-                self.notices.insert(place, now_ms);
-            }
-        }
-        let severity = if notice.severity == "alert" { Severity::Alert } else { Severity::Warning };
-        Some(News::Once(Draft {
-            key: analysis_key(reading),
-            severity,
-            code: notice.code.clone(),
-            message: notice.message.clone(),
-            numbers: numbers_of(reading),
-            suppressed: 0,
-        }))
     }
 
     /// The fields of a Hash that isn't an analysis's. `subject`: the pair or the plugin, where there is one.
@@ -265,17 +156,7 @@ impl Judge {
             }
             None => true,
         });
-        self.states.retain(|(pair, plugin), told| match gone(Some(pair), Some(plugin)) {
-            Some(why) => {
-                if told.now.is_some() {
-                    let (name, pair) = (Arc::clone(plugin), Some(Arc::clone(pair)));
-                    let key = AlertKey { source: Source::Analysis, plugin: Some(Arc::clone(&name)), name, pair };
-                    news.push(News::Ends(key, Some(why)));
-                }
-                false
-            }
-            None => true,
-        });
+        self.analyses.keep(|pair, plugin| gone(Some(pair), Some(plugin)), &mut news);
         news
     }
 }
@@ -284,15 +165,6 @@ impl Judge {
 fn same_question(one: &Rule, other: &Rule) -> bool {
     let (a, b) = (&one.text, &other.text);
     (&a.field, a.comparison, &a.threshold, a.clear, a.over, &a.pairs) == (&b.field, b.comparison, &b.threshold, b.clear, b.over, &b.pairs)
-}
-
-fn analysis_key(reading: &Reading) -> AlertKey {
-    AlertKey {
-        source: Source::Analysis,
-        name: Arc::clone(&reading.plugin),
-        pair: Some(Arc::clone(&reading.pair)),
-        plugin: Some(Arc::clone(&reading.plugin)),
-    }
 }
 
 fn see(
@@ -334,127 +206,19 @@ fn told(rule: &Rule, key: AlertKey, condition: &Condition, step: Step, value: &s
     News::Fires(Draft { severity: rule.text.severity, code: rule.name.to_string(), message, numbers, suppressed, key })
 }
 
-impl Told {
-    fn see(&mut self, state: Option<Severity>, reading: &Reading, notice: Option<&Notice>, now_ms: u64) -> Option<News> {
-        if state == self.now {
-            self.counted = None;
-            return None;
-        }
-        let Some(severity) = state else {
-            self.now = None;
-            self.counted = None;
-            return Some(News::Ends(analysis_key(reading), None));
-        };
-        let cooling = self.raised.filter(|(_, at)| now_ms < at.saturating_add(STATE_COOL_DOWN_MS));
-        // A change of severity of an alert that is on is told; a new alert only when it is worse than what was told lately.
-        if self.now.is_none() && cooling.is_some_and(|(worst, _)| severity <= worst) {
-            if self.counted.replace(severity) != Some(severity) {
-                self.suppressed += 1;
-            }
-            return None;
-        }
-        self.now = state;
-        self.counted = None;
-        self.raised = Some((cooling.map_or(severity, |(worst, _)| worst.max(severity)), now_ms));
-        let plugin = &reading.plugin;
-        let (code, message) = match notice {
-            Some(notice) => (notice.code.clone(), notice.message.clone()),
-            None => (format!("{plugin}_{severity}"), format!("{plugin} says {severity}")),
-        };
-        let numbers = numbers_of(reading);
-        Some(News::Fires(Draft {
-            key: analysis_key(reading),
-            severity,
-            code,
-            message,
-            numbers,
-            suppressed: std::mem::take(&mut self.suppressed),
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::analyses::state_of;
+    use super::super::analyses::tests::{reading, words};
     use super::super::rule::Catalog;
     use super::*;
-    use crate::clock::Arrival;
 
-    fn reading(fields: &[(&str, &str)], notices: &[(&'static str, &str)]) -> Reading {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let notice =
-            |(severity, code): &(&'static str, &str)| Notice { severity, code: (*code).to_owned(), message: format!("words of {code}") };
-        Reading {
-            plugin: "liquidity".into(),
-            version: "1.0.0".into(),
-            pair: "BTC-USDT".into(),
-            time_ms: 0,
-            sequence: None,
-            arrival: Arrival::recorded(0),
-            outcome: crate::analysis::Outcome::Ok,
-            fields: fields.iter().map(own).collect(),
-            notices: notices.iter().map(notice).collect(),
-            cost: Default::default(),
-            latency: Duration::ZERO,
-        }
-    }
-
-    /// A reading: its state, its notices (severity and code), its second.
-    type Seen<'a> = (&'a str, &'a [(&'static str, &'a str)], u64);
-
-    /// What comes of readings.
-    fn told(judge: &mut Judge, readings: &[Seen<'_>]) -> Vec<String> {
-        let mut all = Vec::new();
-        for (state, notices, second) in readings {
-            let reading = reading(&[("liquidity_index", "12"), ("liquidity_alert", state)], notices);
-            let mut news = Vec::new();
-            judge.reading(&reading, state_of(&reading), second * 1000, &mut news);
-            all.extend(news.iter().map(|one| match one {
-                News::Fires(draft) => format!("{second}: {} {} +{}", draft.severity, draft.code, draft.suppressed),
-                News::Ends(..) => format!("{second}: over"),
-                News::Once(draft) => format!("{second}: once {}", draft.code),
-            }));
-        }
-        all
-    }
-
-    #[test]
-    fn a_state_is_told_by_the_notice_that_goes_with_it_and_is_over_with_normal() {
-        let readings: [Seen<'_>; 6] = [
-            ("normal", &[], 0),
-            ("warning", &[("warning", "liquidity_warning")], 1),
-            ("warning", &[], 2),
-            ("alert", &[("alert", "liquidity_alert")], 3),
-            ("", &[], 4),
-            ("normal", &[("normal", "liquidity_normal")], 5),
-        ];
-        assert_eq!(told(&mut Judge::default(), &readings), ["1: warning liquidity_warning +0", "3: alert liquidity_alert +0", "5: over"]);
-    }
-
-    #[test]
-    fn a_state_that_comes_back_soon_is_counted_but_a_worse_one_is_told_at_once() {
-        let readings: [Seen<'_>; 9] = [
-            ("warning", &[], 0),
-            ("normal", &[], 1),
-            ("warning", &[], 2),
-            ("normal", &[], 3),
-            ("warning", &[], 4),
-            ("alert", &[], 5),
-            ("normal", &[], 6),
-            ("alert", &[], 100),
-            ("alert", &[], 306),
-        ];
-        let expected =
-            ["0: warning liquidity_warning +0", "1: over", "5: alert liquidity_alert +2", "6: over", "306: alert liquidity_alert +1"];
-        assert_eq!(told(&mut Judge::default(), &readings), expected);
-    }
-
-    #[test]
-    fn a_notice_that_is_no_change_of_state_is_told_once_a_minute() {
-        let regime: &[(&'static str, &str)] = &[("warning", "regime_change")];
-        let readings: [Seen<'_>; 3] = [("normal", regime, 0), ("normal", regime, 30), ("normal", regime, 61)];
-        assert_eq!(told(&mut Judge::default(), &readings), ["0: once regime_change", "61: once regime_change"]);
+    /// What comes of a reading of an index of 12 whose state is `normal`.
+    fn told(judge: &mut Judge, second: u64) -> Vec<String> {
+        let reading = reading(&[("liquidity_index", "12"), ("liquidity_alert", "normal")], &[]);
+        let mut news = Vec::new();
+        judge.reading(&reading, state_of(&reading), second * 1000, &mut news);
+        news.iter().map(|one| words(second, one)).collect()
     }
 
     #[test]
@@ -465,9 +229,9 @@ mod tests {
         };
         let mut judge = Judge::default();
         judge.set_rules(vec![rule(r#"["ETH-USDT"]"#)]);
-        assert_eq!(told(&mut judge, &[("normal", &[], 0)]), Vec::<String>::new());
+        assert_eq!(told(&mut judge, 0), Vec::<String>::new());
         judge.set_rules(vec![rule("[]")]);
-        assert_eq!(told(&mut judge, &[("normal", &[], 1)]), ["1: warning thin +0"]);
+        assert_eq!(told(&mut judge, 1), ["1: warning thin +0"]);
         assert!(judge.keep(&["BTC-USDT".into()], &["liquidity".into()]).is_empty());
         assert!(matches!(judge.keep(&[], &["liquidity".into()])[..], [News::Ends(_, Some("the pair was taken away"))]));
         assert!(judge.keep(&[], &[]).is_empty(), "told once");
@@ -476,12 +240,19 @@ mod tests {
     #[test]
     fn what_could_not_be_handed_on_is_noticed_again() {
         let mut judge = Judge::default();
-        let warning = reading(&[("liquidity_alert", "warning")], &[]);
-        for _ in 0..2 {
+        let mut see = |state, reaches: bool| {
+            let reading = reading(&[("liquidity_alert", state)], &[]);
             let mut news = Vec::new();
-            judge.reading(&warning, state_of(&warning), 0, &mut news);
-            assert_eq!(news.len(), 1);
-            judge.undo(&news[0]);
-        }
+            judge.reading(&reading, state_of(&reading), 0, &mut news);
+            assert_eq!(news.len(), 1, "{state}");
+            if !reaches {
+                judge.undo(&news[0]);
+            }
+            words(0, &news[0])
+        };
+        assert_eq!(see("warning", false), "0: warning liquidity_warning +0");
+        assert_eq!(see("warning", true), "0: warning liquidity_warning +0");
+        assert_eq!(see("normal", false), "0: over");
+        assert_eq!(see("normal", true), "0: over");
     }
 }

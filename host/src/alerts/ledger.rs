@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::judge::Draft;
+use super::news::Draft;
 use super::{Alert, AlertKey, AlertState};
 
 /// Alerts that are active at once; one more is dropped and counted.

@@ -6,17 +6,23 @@
 //! # Layout
 //!
 //! - [`alert`]: one alert, as it is stored, sent and shown.
+//! - [`rule_text`]: one rule as it is written.
 //! - [`rule`]: one rule, read from JSON, checked, and refused with a reason.
 //! - [`defaults`]: the rules that the host has by itself.
 //! - [`rulebook`]: the rules at work: the host's own, and those of Redis.
 //! - [`condition`]: whether a rule's alert is on: how long, hysteresis, cool-down.
-//! - [`judge`]: every rule on everything it is for, and the states that analyses have.
+//! - [`analyses`]: what analyses say of themselves: states and notices.
+//! - [`judge`]: every rule on everything it is for.
+//! - [`news`]: what is handed on to be told.
 //! - [`ledger`]: which alerts are active, and the newest that were told.
 //! - [`silence`]: silences and maintenance windows.
 //! - [`webhook`]: webhooks: their file, their bodies, their signatures.
 //! - [`delivery`]: alerts on their way to webhooks.
 //! - [`store`]: what of alerts stands in Redis.
-//! - [`service`]: all of it at work: [`Alerts`].
+//! - [`noticing`]: what happens, judged where it happens.
+//! - [`telling`]: what was noticed, told.
+//! - [`keeping`]: Redis and the host kept of one mind.
+//! - [`service`]: all of it put together: [`Alerts`].
 //! - [`handle`]: what can be asked and changed while the host runs.
 //! - [`shelf`]: rules and silences where they stand.
 //! - [`preview`]: what a rule would have done on the values that history has.
@@ -24,21 +30,27 @@
 //! - [`desk`]: alerts as the API asks for them, from a host or from Redis.
 
 pub mod alert;
+mod analyses;
 pub mod condition;
 pub mod defaults;
 mod delivery;
 mod desk;
 mod handle;
 mod judge;
+mod keeping;
 mod ledger;
+mod news;
+mod noticing;
 mod preview;
 mod remote;
 pub mod rule;
+mod rule_text;
 mod rulebook;
 mod service;
 mod shelf;
 pub mod silence;
 mod store;
+mod telling;
 pub mod webhook;
 
 pub use alert::{Alert, AlertKey, AlertState, Severity, Source};

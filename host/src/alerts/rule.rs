@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadline_market::valid_id;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
-use super::Severity;
+pub use super::rule_text::{Comparison, RuleText, Span, Threshold};
+
 use super::service::ALERT_FIGURES;
 use crate::analysis::{Desks, MemoryDesk};
 use crate::monitor::{Board, Monitor, publish};
@@ -16,8 +15,9 @@ use crate::monitor::{Board, Monitor, publish};
 const LONGEST_FOR: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_OVER: Duration = Duration::from_secs(3600);
 const LONGEST_COOL_DOWN: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Longest name, message and text, in letters.
+/// Longest name, name of a field, and message or text, in letters.
 const LONGEST_NAME: usize = 64;
+const LONGEST_FIELD: usize = 200;
 const LONGEST_TEXT: usize = 500;
 /// What a message may name in braces.
 const PLACES: [&str; 7] = ["name", "field", "value", "threshold", "pair", "plugin", "reason"];
@@ -34,155 +34,6 @@ impl RuleError {
     fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
-}
-
-/// How a value is compared with the threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum Comparison {
-    /// Less.
-    #[serde(rename = "<")]
-    Less,
-    /// Less or equal.
-    #[serde(rename = "<=")]
-    AtMost,
-    /// More.
-    #[serde(rename = ">")]
-    More,
-    /// More or equal.
-    #[serde(rename = ">=")]
-    AtLeast,
-    /// Equal, also of texts.
-    #[serde(rename = "==")]
-    Equal,
-    /// Another, also of texts.
-    #[serde(rename = "!=")]
-    Other,
-}
-
-impl Comparison {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Less => "<",
-            Self::AtMost => "<=",
-            Self::More => ">",
-            Self::AtLeast => ">=",
-            Self::Equal => "==",
-            Self::Other => "!=",
-        }
-    }
-
-    /// Whether a number stands so to another.
-    #[must_use]
-    pub fn holds(self, value: f64, threshold: f64) -> bool {
-        match self {
-            Self::Less => value < threshold,
-            Self::AtMost => value <= threshold,
-            Self::More => value > threshold,
-            Self::AtLeast => value >= threshold,
-            #[expect(clippy::float_cmp, reason = "a user asks for this very number")]
-            Self::Equal => value == threshold,
-            #[expect(clippy::float_cmp, reason = "a user asks for any other number")]
-            Self::Other => value != threshold,
-        }
-    }
-}
-
-/// What a value is compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum Threshold {
-    /// A number.
-    Number(f64),
-    /// A word, such as a state.
-    Text(String),
-}
-
-impl std::fmt::Display for Threshold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-/// A time: a number of seconds, or a text such as `30s` or `10m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Span(pub Duration);
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Seconds(f64),
-            Text(String),
-        }
-        let wrong = || serde::de::Error::custom("a time is a number of seconds or a text such as \"30s\" or \"10m\"");
-        match Written::deserialize(deserializer).map_err(|_| wrong())? {
-            Written::Seconds(seconds) => Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| wrong()),
-            Written::Text(text) => humantime::parse_duration(&text).map(Self).map_err(|_| wrong()),
-        }
-    }
-}
-
-/// A rule as it stands in `config:alert_rules`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RuleText {
-    /// What is watched: a field of `analysis:{id}`, or `feed.`, `system.` or `plugin.` and a field of that Hash.
-    pub field: String,
-    /// How.
-    pub comparison: Comparison,
-    /// With what.
-    pub threshold: Threshold,
-    /// Where it is over: a number on the good side of the threshold. Not said: the threshold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clear: Option<f64>,
-    /// Compare how much the field grew over this time instead of the field itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "5m")]
-    pub over: Option<Span>,
-    /// How long it must be so before it is told.
-    #[serde(default, rename = "for")]
-    #[schema(value_type = String, example = "30s")]
-    pub hold: Span,
-    /// The pairs that it is for; none named: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pairs: Vec<String>,
-    /// How bad it is.
-    #[serde(default = "warning")]
-    pub severity: Severity,
-    /// Shortest time between two alerts of the rule on the same pair.
-    #[serde(default = "five_minutes")]
-    #[schema(value_type = String, example = "5m")]
-    pub cool_down: Span,
-    /// Words for a person, with `{value}` and the like.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Whether it is at work.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-}
-
-fn warning() -> Severity {
-    Severity::Warning
-}
-
-fn five_minutes() -> Span {
-    Span(Duration::from_secs(300))
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Where a rule's field is found.
@@ -260,50 +111,9 @@ impl Rule {
                 "the name is the Hash's field",
             ));
         }
-        let (record, field) = match text.field.split_once('.') {
-            Some(("feed", field)) => (Record::Feed, field),
-            Some(("system", field)) => (Record::System, field),
-            Some(("plugin", field)) => (Record::Plugin, field),
-            _ => (Record::Analysis, text.field.as_str()),
-        };
-        if field.is_empty() || field.len() > 200 {
-            return Err(RuleError::new(
-                "`field` names nothing",
-                "a field of analysis:{id}, or feed., system. or plugin. and a field of that Hash; docs/redis.md has all",
-            ));
-        }
-        let known = match record {
-            Record::Feed => Some(&catalog.feed),
-            Record::System => Some(&catalog.system),
-            Record::Analysis | Record::Plugin => None,
-        };
-        if let Some(known) = known
-            && !known.is_empty()
-            && !known.contains(&field)
-        {
-            let near = known.iter().map(|name| (strsim::damerau_levenshtein(field, name), name)).min();
-            let hint = near.filter(|(distance, _)| *distance <= 6).map_or_else(
-                || "docs/redis.md lists the fields".to_owned(),
-                |(_, near)| format!("did you mean {}.{near}?", text.field.split('.').next().unwrap_or_default()),
-            );
-            return Err(RuleError::new(format!("there is no field {}", text.field), hint));
-        }
-        Self::check_numbers(&text)?;
-        for (name, span, longest) in [
-            ("for", text.hold, LONGEST_FOR),
-            ("over", text.over.unwrap_or_default(), LONGEST_OVER),
-            ("cool_down", text.cool_down, LONGEST_COOL_DOWN),
-        ] {
-            if span.0 > longest {
-                return Err(RuleError::new(
-                    format!("`{name}` is {}", humantime::format_duration(span.0)),
-                    format!("{} at most", humantime::format_duration(longest)),
-                ));
-            }
-        }
-        if text.over.is_some_and(|over| over.0 < Duration::from_secs(1)) {
-            return Err(RuleError::new("`over` is under a second", "values are kept once a second"));
-        }
+        let (record, field) = place(&text.field, catalog)?;
+        check_numbers(&text)?;
+        check_times(&text)?;
         if matches!(record, Record::System | Record::Plugin) && !text.pairs.is_empty() {
             return Err(RuleError::new(format!("`pairs` are named, but {} belongs to no pair", text.field), "leave `pairs` out"));
         }
@@ -315,44 +125,6 @@ impl Rule {
             check_message(message)?;
         }
         Ok(Self { name: Arc::from(name), record, field: field.to_owned(), text })
-    }
-
-    fn check_numbers(text: &RuleText) -> Result<(), RuleError> {
-        let threshold = match &text.threshold {
-            Threshold::Number(number) if number.is_finite() => *number,
-            Threshold::Number(_) => return Err(RuleError::new("`threshold` is no number", "a number such as 40, or a text")),
-            Threshold::Text(words) => {
-                if !matches!(text.comparison, Comparison::Equal | Comparison::Other) {
-                    return Err(RuleError::new(
-                        format!("`threshold` is a text, which can't be compared by {}", text.comparison.as_str()),
-                        "texts are compared by == and !=; a number stands without quotes",
-                    ));
-                }
-                if words.chars().count() > LONGEST_TEXT {
-                    return Err(RuleError::new("`threshold` is too long", format!("{LONGEST_TEXT} letters at most")));
-                }
-                if text.clear.is_some() || text.over.is_some() {
-                    return Err(RuleError::new("`clear` and `over` are for numbers", "leave them out"));
-                }
-                return Ok(());
-            }
-        };
-        let Some(clear) = text.clear else { return Ok(()) };
-        let good = match text.comparison {
-            Comparison::Less | Comparison::AtMost => clear >= threshold,
-            Comparison::More | Comparison::AtLeast => clear <= threshold,
-            Comparison::Equal | Comparison::Other => {
-                return Err(RuleError::new("`clear` says nothing beside == and !=", "leave it out"));
-            }
-        };
-        if good && clear.is_finite() {
-            Ok(())
-        } else {
-            Err(RuleError::new(
-                format!("`clear` is {clear}, on the wrong side of the threshold {threshold}"),
-                format!("an alert that begins at {} {threshold} can only be over on the other side", text.comparison.as_str()),
-            ))
-        }
     }
 
     /// Whether it is for a pair.
@@ -383,6 +155,93 @@ impl Rule {
     }
 }
 
+/// Where a rule's field is found, and its name there.
+fn place<'a>(field: &'a str, catalog: &Catalog) -> Result<(Record, &'a str), RuleError> {
+    let (record, name) = match field.split_once('.') {
+        Some(("feed", name)) => (Record::Feed, name),
+        Some(("system", name)) => (Record::System, name),
+        Some(("plugin", name)) => (Record::Plugin, name),
+        _ => (Record::Analysis, field),
+    };
+    if name.is_empty() || name.len() > LONGEST_FIELD {
+        return Err(RuleError::new(
+            "`field` names nothing",
+            "a field of analysis:{id}, or feed., system. or plugin. and a field of that Hash; docs/redis.md has all",
+        ));
+    }
+    let known = match record {
+        Record::Feed => catalog.feed.as_slice(),
+        Record::System => catalog.system.as_slice(),
+        Record::Analysis | Record::Plugin => &[],
+    };
+    if known.is_empty() || known.contains(&name) {
+        return Ok((record, name));
+    }
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+    let hint = near.filter(|(distance, _)| *distance <= 6).map_or_else(
+        || "docs/redis.md lists the fields".to_owned(),
+        |(_, near)| format!("did you mean {}.{near}?", field.split('.').next().unwrap_or_default()),
+    );
+    Err(RuleError::new(format!("there is no field {field}"), hint))
+}
+
+fn check_numbers(text: &RuleText) -> Result<(), RuleError> {
+    let threshold = match &text.threshold {
+        Threshold::Number(number) if number.is_finite() => *number,
+        Threshold::Number(_) => return Err(RuleError::new("`threshold` is no number", "a number such as 40, or a text")),
+        Threshold::Text(words) => {
+            if !matches!(text.comparison, Comparison::Equal | Comparison::Other) {
+                return Err(RuleError::new(
+                    format!("`threshold` is a text, which can't be compared by {}", text.comparison.as_str()),
+                    "texts are compared by == and !=; a number stands without quotes",
+                ));
+            }
+            if words.chars().count() > LONGEST_TEXT {
+                return Err(RuleError::new("`threshold` is too long", format!("{LONGEST_TEXT} letters at most")));
+            }
+            if text.clear.is_some() || text.over.is_some() {
+                return Err(RuleError::new("`clear` and `over` are for numbers", "leave them out"));
+            }
+            return Ok(());
+        }
+    };
+    let Some(clear) = text.clear else { return Ok(()) };
+    let good = match text.comparison {
+        Comparison::Less | Comparison::AtMost => clear >= threshold,
+        Comparison::More | Comparison::AtLeast => clear <= threshold,
+        Comparison::Equal | Comparison::Other => {
+            return Err(RuleError::new("`clear` says nothing beside == and !=", "leave it out"));
+        }
+    };
+    if good && clear.is_finite() {
+        Ok(())
+    } else {
+        Err(RuleError::new(
+            format!("`clear` is {clear}, on the wrong side of the threshold {threshold}"),
+            format!("an alert that begins at {} {threshold} can only be over on the other side", text.comparison.as_str()),
+        ))
+    }
+}
+
+fn check_times(text: &RuleText) -> Result<(), RuleError> {
+    for (name, span, longest) in [
+        ("for", text.hold, LONGEST_FOR),
+        ("over", text.over.unwrap_or_default(), LONGEST_OVER),
+        ("cool_down", text.cool_down, LONGEST_COOL_DOWN),
+    ] {
+        if span.0 > longest {
+            return Err(RuleError::new(
+                format!("`{name}` is {}", humantime::format_duration(span.0)),
+                format!("{} at most", humantime::format_duration(longest)),
+            ));
+        }
+    }
+    if text.over.is_some_and(|over| over.0 < Duration::from_secs(1)) {
+        return Err(RuleError::new("`over` is under a second", "values are kept once a second"));
+    }
+    Ok(())
+}
+
 fn check_message(message: &str) -> Result<(), RuleError> {
     if message.chars().count() > LONGEST_TEXT || message.chars().any(char::is_control) {
         return Err(RuleError::new(
@@ -409,6 +268,7 @@ fn check_message(message: &str) -> Result<(), RuleError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     fn catalog() -> Catalog {

@@ -14,6 +14,7 @@ use reqwest::Url;
 
 use super::error::ApiError;
 use super::extract::Bytes;
+use crate::http;
 
 /// Time to connect to the host.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -34,10 +35,8 @@ impl Forward {
     /// # Errors
     /// When no client can be made.
     pub(super) fn new(host: Url) -> reqwest::Result<Self> {
-        // Once a process; a second try changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // Named by the operator: no proxy stands between, and no answer sends the token elsewhere.
-        let client = reqwest::Client::builder().connect_timeout(CONNECT).no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        // No answer sends the token elsewhere.
+        let client = http::client_of_host(CONNECT).redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self { client, host })
     }
 

@@ -1,7 +1,7 @@
 //! All routes in one place, with what stands before each of them.
 //!
 //! A route is a handler with `#[utoipa::path]`, in the file of its subject, in that file's `routes()`. The guard learns from the
-//! description which role it needs, so a route can't be served without one; `tests/api.rs` goes through all of them.
+//! description which role it needs, so a route can't be served without one; `tests/it/api/guard.rs` goes through all of them.
 
 use std::path::Path;
 use std::sync::Arc;

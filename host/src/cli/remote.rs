@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::config::Settings;
+use crate::http;
 
 /// Names the host, and holds the token, where no flag does.
 const URL_VARIABLE: &str = "LEADLINE_HOST";
@@ -73,10 +74,7 @@ impl Remote {
         let base = Url::parse(&text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
         let base = base.with_context(|| format!("--host: `{text}` is no address\n  hint: such as http://127.0.0.1:8710"))?;
         let token = flag(matches, "token").or_else(|| variable(TOKEN_VARIABLE)).filter(|token| !token.is_empty());
-        // Once a process; a second try changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // The host is named by its operator: no proxy stands between.
-        let client = Client::builder().connect_timeout(CONNECT).read_timeout(silent).no_proxy().build().context("make an HTTP client")?;
+        let client = http::client_of_host(CONNECT).read_timeout(silent).build().context("make an HTTP client")?;
         Ok(Self { base, token, client })
     }
 

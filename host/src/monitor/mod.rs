@@ -189,7 +189,8 @@ impl Monitor {
 
 /// What happens, on its way to the board and to the observers. Both lanes, the feeds and the keeper of the plugins call these, once each.
 impl Monitor {
-    /// Registers who is told of everything; once, before anything is started.
+    /// Registers who is told of everything; once, before anything is started. They are held for as long as the monitor: one that knows the
+    /// monitor, or what does, holds it weakly, or neither is ever freed.
     pub fn observe(&self, observers: Vec<Arc<dyn Observer>>) {
         self.observers.set(observers);
     }

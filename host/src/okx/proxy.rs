@@ -5,6 +5,7 @@
 //! proxy itself: where a proxy is needed, the local answer is often the reason. This machine is never reached through a proxy.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -86,6 +87,15 @@ impl Proxies {
         }
         self.matcher.intercept(target).map(|intercept| Proxy { intercept })
     }
+
+    /// The same for an HTTP client.
+    #[must_use]
+    pub fn for_http(self: Arc<Self>) -> reqwest::Proxy {
+        reqwest::Proxy::custom(move |url| {
+            let target = url.as_str().parse().ok()?;
+            self.to(&target).map(|proxy| proxy.for_http())
+        })
+    }
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -105,9 +115,9 @@ impl Proxy {
         self.intercept.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks5"))
     }
 
-    /// The proxy for the REST client: the same address, with names resolved by the proxy.
+    /// As an HTTP client is told of it: the same address, with names resolved by the proxy.
     #[must_use]
-    pub fn for_rest(&self) -> String {
+    pub fn for_http(&self) -> String {
         let uri = self.intercept.uri();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let login = match self.intercept.raw_auth() {
@@ -229,10 +239,10 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_client_lets_a_socks_proxy_resolve_names_too() {
+    fn an_http_client_lets_a_socks_proxy_resolve_names_too() {
         let proxies = Proxies::all("socks5://user:p%40ss@127.0.0.1:1080");
         let proxy = proxies.to(&uri("https://www.okx.com")).expect("it leads there");
-        assert_eq!(proxy.for_rest(), "socks5h://user:p%40ss@127.0.0.1:1080");
+        assert_eq!(proxy.for_http(), "socks5h://user:p%40ss@127.0.0.1:1080");
         assert_eq!(with_port(&uri("socks5://host"), 1080).to_string(), "socks5://host:1080/");
     }
 }

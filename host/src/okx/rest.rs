@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::proxy::{Proxies, chain};
 use crate::clock;
 use crate::config::settings;
+use crate::http;
 use crate::monitor::ClockOffset;
 
 /// Longest wait for an answer.
@@ -60,22 +61,11 @@ impl Rest {
     /// # Errors
     /// When no TLS can be set up.
     pub fn new(okx: &settings::Okx, proxies: Arc<Proxies>) -> Result<Self, reqwest::Error> {
-        // One provider of cryptography for HTTPS and WebSockets alike; a later call only finds it there already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let proxy = reqwest::Proxy::custom(move |url| {
-            let target = url.as_str().parse().ok()?;
-            proxies.to(&target).map(|proxy| proxy.for_rest())
-        });
         let mut headers = reqwest::header::HeaderMap::new();
         if okx.simulated {
             headers.insert("x-simulated-trading", reqwest::header::HeaderValue::from_static("1"));
         }
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .user_agent(concat!("leadline/", env!("CARGO_PKG_VERSION")))
-            .proxy(proxy)
-            .default_headers(headers)
-            .build()?;
+        let client = http::client().timeout(TIMEOUT).proxy(proxies.for_http()).default_headers(headers).build()?;
         Ok(Self { client, url: okx.rest_url.clone() })
     }
 

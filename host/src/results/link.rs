@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::address::{self, Address, Place};
 use crate::config::settings;
+use crate::tls;
 
 /// Longest time for making a connection.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -137,8 +138,7 @@ impl Link {
             sentinel_login = sentinel_login.set_password(&settings.sentinel_password);
         }
         let tls = certificates(&settings.tls)?;
-        // The process may have one already: then that one is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::provide();
         let link = Self { address, sentinel_login, tls, connection: Mutex::new(None), made: AtomicU64::new(0) };
         // Certificates that can't be used are told now.
         if let Place::Server(addr) = &link.address.place {

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use redis::Pipeline;
 use serde::{Serialize, Serializer};
 
 use super::sent::Sent;
-use super::{Link, keys};
+use super::{Link, Writer, keys};
 use crate::analysis::Reading;
 use crate::clock::rfc3339;
 use crate::config::settings::{self, Events};
@@ -234,32 +234,36 @@ fn json(event: &impl Serialize) -> String {
 }
 
 /// Tells changes of state over `events:{id}` and `events:plugins`.
-pub struct StateEvents(Arc<super::Writer>);
+pub struct StateEvents {
+    /// Held weakly: the writer knows the monitor, and the monitor holds its observers.
+    writer: Weak<Writer>,
+}
 
 impl StateEvents {
     /// Through this writer.
     #[must_use]
-    pub fn new(writer: Arc<super::Writer>) -> Self {
-        Self(writer)
+    pub fn new(writer: &Arc<Writer>) -> Self {
+        Self { writer: Arc::downgrade(writer) }
+    }
+
+    /// The writer, where such changes are told.
+    fn writer(&self) -> Option<Arc<Writer>> {
+        self.writer.upgrade().filter(|writer| writer.publication().tells_states())
     }
 }
 
 impl Observer for StateEvents {
     fn pair_state(&self, pair: &Arc<str>, state: &PairState, since_ms: u64) {
-        if self.0.publication().tells_states() {
-            let event =
-                StateEvent { event: "state", instrument_id: pair, state: state.word(), since: rfc3339(since_ms), reason: state.reason() };
-            self.0.event(keys::events(pair), json(&event));
-        }
+        let Some(writer) = self.writer() else { return };
+        let event =
+            StateEvent { event: "state", instrument_id: pair, state: state.word(), since: rfc3339(since_ms), reason: state.reason() };
+        writer.event(keys::events(pair), json(&event));
     }
 
     fn plugin_state(&self, state: &PluginState) {
-        if self.0.publication().tells_states() {
-            let PluginState { plugin, version, state, reason, phase, problem } = state;
-            self.0.event(
-                keys::EVENTS_PLUGINS.to_owned(),
-                json(&PluginEvent { event: "plugin", plugin, version, state, reason, phase, problem }),
-            );
-        }
+        let Some(writer) = self.writer() else { return };
+        let PluginState { plugin, version, state, reason, phase, problem } = state;
+        let event = PluginEvent { event: "plugin", plugin, version, state, reason, phase, problem };
+        writer.event(keys::EVENTS_PLUGINS.to_owned(), json(&event));
     }
 }

@@ -1,7 +1,7 @@
 //! The program as a user meets it: real Redis, real WebSockets, components built from source.
 //!
 //! One program of all modules, since every test program that is linked with the component runtime costs many seconds; what is asked of
-//! one area alone is `cargo test -p leadline --test it -- NAME::`.
+//! one area alone is `cargo test --test it -- NAME::`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "test code")]
 
 /// REST and the stream: routes, roles, refusals, topics.

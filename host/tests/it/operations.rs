@@ -43,6 +43,16 @@ async fn recent(redis: &Redis) -> Vec<Value> {
     all.iter().map(|text| serde_json::from_str(text).expect("JSON")).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_host_is_freed_whole() {
+    let (redis, exchange) = (Redis::start().await, Exchange::start().await);
+    let (host, _connection) = live(&redis, &exchange, &[]).await;
+    // Everything that was started holds it, directly or not.
+    let monitor = Arc::downgrade(&host.monitor);
+    host.stop().await;
+    until("nothing holds the monitor any more", async || monitor.strong_count() == 0).await;
+}
+
 /// What a channel says from now on.
 async fn listen(redis: &Redis, channel: &str) -> Arc<Mutex<Vec<Value>>> {
     let client = redis::Client::open(format!("redis://127.0.0.1:{}", redis.port)).expect("an address");

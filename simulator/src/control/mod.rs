@@ -1,6 +1,7 @@
 //! Faults brought about while it serves: by the program that holds a [`Control`], over HTTP, by a schedule, by chance.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `hub`: who is connected, and what is done to them.
 //! - `log`: what was brought about.
 //! - `routes`: the same over HTTP, on the simulator's own port.

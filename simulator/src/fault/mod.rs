@@ -1,6 +1,7 @@
 //! Faults and events: what they are, how they are written, and what they do to a frame.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `kind`: the list of them, and whom each concerns.
 //! - `spec`: their text, `drop:BTC-USDT:count=3`, for the command line, the control endpoint and logs alike.
 //! - `damage`: what damage does to a frame's text.

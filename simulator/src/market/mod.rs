@@ -1,6 +1,7 @@
 //! The generated market: pure, seeded, in whole ticks and lots. No I/O and no clock: time is passed in.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `dice`: seeded random draws, the same on every machine.
 //! - `profile`: the instruments on offer and the numbers that shape each one's book.
 //! - `side`: one side of a book, and what clients see of it (the best 400).

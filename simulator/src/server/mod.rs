@@ -1,6 +1,7 @@
 //! The exchange's front: WebSocket sessions on every path, REST calls on theirs, start and stop.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `line`: below HTTP: connections that are refused or go half-open.
 //! - `limits`: how often something may be done.
 //! - `client`: a client's bounded queue; the one place that every frame passes between market and socket.

@@ -1,6 +1,7 @@
 //! Where frames come from.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `generated`: the generated market under way: who is subscribed to what, and when the next frame is due.
 //! - `frames`: the generated market as a plain sequence of frames, and written to a file.
 //! - `recording`: recordings, held in memory and played back to each subscriber.

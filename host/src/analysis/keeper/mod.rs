@@ -10,6 +10,7 @@
 //! - [`shadows`]: candidates beside the versions at work: begun, promoted, dropped, gone on with after a restart.
 //! - [`commands`]: what is asked of it while the host runs.
 //! - [`control`]: the handle to ask it by.
+//! - [`shown`]: plugins as they are shown.
 //! - [`edit`]: changes of `plugins.toml` that leave its comments as they are.
 //! - [`kept`]: versions that were at work, for the way back, and candidates, for the next start.
 //! - [`reports`]: how each plugin is doing, for Redis and for the handle.
@@ -24,6 +25,7 @@ mod loading;
 mod looking;
 mod reports;
 mod shadows;
+pub(super) mod shown;
 mod versions;
 mod watch;
 
@@ -36,11 +38,12 @@ use std::time::{Duration, Instant};
 pub use self::kept::KeptVersion;
 pub use self::watch::Watch;
 
-use self::control::{Control, Shown};
+use self::control::Control;
 use self::folder::{Stamp, Writing};
 use self::kept::Kept;
 use self::loading::{Job, Loaded, Refusal, Source};
 use self::shadows::Beside;
+use self::shown::Shown;
 use self::versions::{Coming, Undo};
 use super::component::Plugin;
 use super::crew::Crew;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::control::{AtWork, PluginState};
 use super::shadows::Beside;
+use super::shown::{AtWork, PluginState};
 use super::{Keeper, name_of, stem};
 use crate::clock;
 

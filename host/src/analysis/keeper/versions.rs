@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::control::{ControlError, Done};
+use super::kept::Kept;
 use super::loading::Loaded;
 use super::{File, Keeper, folder, stem};
 use crate::analysis::component::Plugin;
@@ -33,6 +34,84 @@ pub(super) struct Coming {
     undo: Option<Undo>,
     began: Instant,
     reply: Option<Reply>,
+}
+
+impl Coming {
+    /// How it ended, if it did. Who has waited for long is told the phase that it is in.
+    fn ended(&mut self, phase: Phase) -> Option<Result<(), String>> {
+        match self.end.try_recv() {
+            Ok(end) => Some(end),
+            Err(TryRecvError::Disconnected) => Some(Err("its thread is gone".to_owned())),
+            Err(TryRecvError::Empty) => {
+                if self.began.elapsed() >= ANSWER_WITHIN
+                    && let Some(reply) = self.reply.take()
+                {
+                    let _ = reply.send(Ok(done(&self.plugin, phase, true)));
+                }
+                None
+            }
+        }
+    }
+}
+
+impl File {
+    /// The version that was coming is at work.
+    fn takes_over(&mut self, coming: Coming, path: &Path, kept: &mut Kept) {
+        let Coming { plugin: new, back, bytes, undo, reply, .. } = coming;
+        let (plugin, version) = (&*new.name, &*new.version);
+        match back {
+            None => {
+                tracing::info!(plugin, version, digest = &*new.digest, "this version has taken over");
+                self.logs.host("info", format!("version {version} has taken over"));
+                self.stands(Phase::Running, String::new());
+                self.before = self.plugin.take();
+                self.undo = undo;
+                if let Some(bytes) = &bytes {
+                    kept.keep(&stem(path), version, &new.digest, bytes);
+                }
+            }
+            Some(why) => {
+                tracing::warn!(plugin, version, "the version before is at work again: {why}");
+                self.logs.host("warn", format!("version {version} is at work again: {why}"));
+                self.stands(Phase::WentBack, why);
+                self.before = None;
+                if let Some(bad) = self.plugin.as_ref().filter(|bad| bad.digest != new.digest) {
+                    kept.discard(&stem(path), &bad.digest);
+                }
+                let undo = self.undo.take();
+                self.put_back(undo, path);
+            }
+        }
+        if let Some(beside) = &self.beside {
+            beside.compare_with(&new);
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(Ok(done(&new, self.phase, true)));
+        }
+        self.plugin = Some(new);
+        (self.since, self.loaded_ms) = (Instant::now(), clock::unix_ms());
+    }
+
+    /// The version that was coming couldn't take over: the one at work goes on.
+    fn stays(&mut self, coming: Coming, path: &Path, why: &str) {
+        let (plugin, version) = (&*coming.plugin.name, &*coming.plugin.version);
+        let reason = format!("hand over to {}: {why}\nhint: the file is read again when it changes", path.display());
+        tracing::error!(plugin, version, phase = "hand over", "the version at work goes on: {reason}");
+        self.logs.host("error", reason.clone());
+        self.stands(Phase::HandOver, reason.clone());
+        self.put_back(coming.undo, path);
+        if let Some(reply) = coming.reply {
+            let _ = reply.send(Err(ControlError::Refused { phase: Phase::HandOver, reason }));
+        }
+    }
+
+    /// The folder holds again what it held before; what stands there then is at work already.
+    fn put_back(&mut self, undo: Option<Undo>, path: &Path) {
+        if let Some(undo) = undo {
+            undo.undo();
+            (self.acted, self.seen) = (folder::Stamp::of(path), folder::Stamp::of(path));
+        }
+    }
 }
 
 /// Files as they were before a command changed them.
@@ -116,72 +195,11 @@ impl Keeper {
         let mut ended = Vec::new();
         for (path, file) in &mut self.files {
             let Some(coming) = &mut file.coming else { continue };
-            let end = match coming.end.try_recv() {
-                Ok(end) => end,
-                Err(TryRecvError::Empty) => {
-                    if coming.began.elapsed() >= ANSWER_WITHIN
-                        && let Some(reply) = coming.reply.take()
-                    {
-                        let _ = reply.send(Ok(done(&coming.plugin, file.phase, true)));
-                    }
-                    continue;
-                }
-                Err(TryRecvError::Disconnected) => Err("its thread is gone".to_owned()),
-            };
+            let Some(end) = coming.ended(file.phase) else { continue };
             let Some(coming) = file.coming.take() else { continue };
-            let (plugin, version) = (&*coming.plugin.name, &*coming.plugin.version);
             match end {
-                Ok(()) => {
-                    match coming.back {
-                        None => {
-                            tracing::info!(plugin, version, digest = &*coming.plugin.digest, "this version has taken over");
-                            file.logs.host("info", format!("version {version} has taken over"));
-                            file.stands(Phase::Running, String::new());
-                            file.before = file.plugin.take();
-                            file.undo = coming.undo;
-                            if let Some(bytes) = &coming.bytes {
-                                self.kept.keep(&stem(path), version, &coming.plugin.digest, bytes);
-                            }
-                        }
-                        Some(why) => {
-                            tracing::warn!(plugin, version, "the version before is at work again: {why}");
-                            file.logs.host("warn", format!("version {version} is at work again: {why}"));
-                            file.stands(Phase::WentBack, why);
-                            file.before = None;
-                            if let Some(bad) = &file.plugin
-                                && bad.digest != coming.plugin.digest
-                            {
-                                self.kept.discard(&stem(path), &bad.digest);
-                            }
-                            if let Some(undo) = file.undo.take() {
-                                undo.undo();
-                                // What stands there again is at work already.
-                                (file.acted, file.seen) = (folder::Stamp::of(path), folder::Stamp::of(path));
-                            }
-                        }
-                    }
-                    if let Some(beside) = &file.beside {
-                        beside.compare_with(&coming.plugin);
-                    }
-                    if let Some(reply) = coming.reply {
-                        let _ = reply.send(Ok(done(&coming.plugin, file.phase, true)));
-                    }
-                    file.plugin = Some(coming.plugin);
-                    (file.since, file.loaded_ms) = (Instant::now(), clock::unix_ms());
-                }
-                Err(why) => {
-                    let reason = format!("hand over to {}: {why}\nhint: the file is read again when it changes", path.display());
-                    tracing::error!(plugin, version, phase = "hand over", "the version at work goes on: {reason}");
-                    file.logs.host("error", reason.clone());
-                    file.stands(Phase::HandOver, reason.clone());
-                    if let Some(undo) = coming.undo {
-                        undo.undo();
-                        (file.acted, file.seen) = (folder::Stamp::of(path), folder::Stamp::of(path));
-                    }
-                    if let Some(reply) = coming.reply {
-                        let _ = reply.send(Err(ControlError::Refused { phase: Phase::HandOver, reason }));
-                    }
-                }
+                Ok(()) => file.takes_over(coming, path, &mut self.kept),
+                Err(why) => file.stays(coming, path, &why),
             }
             ended.push(path.clone());
         }

@@ -36,12 +36,12 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The form of this name.
+    /// The form of this name; CSV where none is named.
     ///
     /// # Errors
     /// 400 `bad_format`.
-    pub(super) fn named(name: &str) -> Result<Self, ApiError> {
-        match name {
+    pub(super) fn named(name: Option<&str>) -> Result<Self, ApiError> {
+        match name.unwrap_or("csv") {
             "csv" => Ok(Self::Csv),
             "jsonl" => Ok(Self::Jsonl),
             "parquet" => Ok(Self::Parquet),

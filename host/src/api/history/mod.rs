@@ -241,7 +241,7 @@ async fn book(State(app): State<App>, Path(pair): Path<String>, Query(at): Query
 )]
 async fn export(State(app): State<App>, Query(which): Query<Which>) -> Result<Response, ApiError> {
     which.without(&[("every", which.every.is_some()), ("limit", which.limit.is_some())])?;
-    let format = Format::named(which.format.as_deref().unwrap_or("csv"))?;
+    let format = Format::named(which.format.as_deref())?;
     let mut query = which.range()?;
     query.limit = EXPORT_PAGE;
     let name = query.selection.measurement.name();
@@ -261,7 +261,7 @@ async fn export(State(app): State<App>, Query(which): Query<Which>) -> Result<Re
     ))
 )]
 async fn export_alerts(State(app): State<App>, Query(which): Query<AlertFile>) -> Result<Response, ApiError> {
-    let format = Format::named(which.format.as_deref().unwrap_or("csv"))?;
+    let format = Format::named(which.format.as_deref())?;
     let span = span(which.from.as_deref(), which.to.as_deref())?;
     let query = AlertQuery { pairs: list(which.pairs.as_deref())?, span, limit: ALERT_PAGE };
     export::file(format, "alerts", AlertPages::new(Arc::clone(&app.history), query)).await

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::config::settings;
 use crate::history::HistoryError;
 use crate::history::query::QueryError;
+use crate::http;
 
 /// Longest time for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -83,8 +84,6 @@ struct Said {
 
 impl Server {
     pub(super) fn new(influx: &settings::Influx, keep_days: Option<i64>) -> Result<Self, HistoryError> {
-        // One provider of cryptography for all of the host; a later call only finds it there already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if !influx.token.is_empty() {
             let mut value = HeaderValue::from_str(&format!("Token {}", influx.token))
@@ -93,13 +92,12 @@ impl Server {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = Client::builder()
+        let client = http::client()
             .default_headers(headers)
             .connect_timeout(CONNECT)
             .timeout(CALL)
             // A redirect would take the token elsewhere.
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("leadline/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| HistoryError::Influx(format!("no HTTP client: {error}")))?;
         Ok(Self { client, url: influx.url.clone(), org: influx.org.clone(), bucket: influx.bucket.clone(), keep_days })

@@ -8,7 +8,8 @@
 //! A client that subscribes to `books` gets the recorded book frames of the instrument whatever their channel is called
 //! (`books-l2-tbt`, v3's `spot/depth`): nothing in a frame is rewritten.
 //!
-//! Layout:
+//! # Layout
+//!
 //! - `frames`: the files in memory, and which frame is whose.
 //! - `playback`: one playback, and its pace.
 
