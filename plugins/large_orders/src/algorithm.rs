@@ -126,7 +126,7 @@ impl LargeOrders {
             let arrived = self.arrivals.due(&mut self.buys.large, &mut self.sells.large, now_ms, rule.dwell_ms, arrival);
             self.tendency.update(weights, self.low_evidence(), arrived, self.usual.amounts(), now_ms, rule);
             for (side, word) in [(&mut self.buys, Trend::Bullish), (&mut self.sells, Trend::Bearish)] {
-                self.arrivals.settle(&mut side.large, self.tendency.trend == word, now_ms, rule.dwell_ms, arrival);
+                arrival::settle(&mut side.large, self.tendency.trend == word, now_ms, rule.dwell_ms, arrival);
             }
             let second = Second { net: self.tendency.net, largest: math::larger(weights[0].largest, weights[1].largest) };
             self.usual.push(second, now_ms, restarted, neutral, u64::from(freeze));

@@ -70,31 +70,53 @@ fn is_repriced(old: &Before, price: f64, notional: f64) -> bool {
     (old.price - price).abs() * 1e4 <= REPRICED_BPS * price && (old.notional - notional).abs() <= REPRICED_PART * notional.max(old.notional)
 }
 
+/// Lets go the arrivals of a side that this book's word has told, and those that are too old to be told. `told`: the word is this side's.
+pub fn settle(large: &mut [LargeLevel], told: bool, now_ms: u64, dwell_ms: u64, rule: Rule) {
+    let age_ms = |level: &LargeLevel| now_ms.saturating_sub(level.born_ms);
+    let told = told && large.iter().any(|level| level.came > 0.0 && age_ms(level) >= rule.stands_ms);
+    let most_ms = if told { rule.stands_ms.saturating_sub(dwell_ms) } else { rule.stands_ms + dwell_ms + 1 };
+    large.iter_mut().filter(|level| age_ms(level) >= most_ms).for_each(|level| level.came = 0.0);
+}
+
 /// How many came, and which is to be told.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "leadline_plugin::serde")]
 pub struct Arrivals {
     /// Exchange time of the first book, ms.
     since_ms: Option<u64>,
-    /// When arrivals of the last hour had stood for long enough, ms; of one side at once they are one. No more than what is ordinary are kept.
+    /// Exchange time of the newest book, ms.
+    last_ms: u64,
+    /// When arrivals of the last hour had stood for long enough, told or not, ms; of one side at once they are one. No more than what is ordinary are kept.
     times_ms: VecDeque<u64>,
 }
 
 impl Arrivals {
-    /// The word of the largest arrival that stands long enough to be told `dwell_ms` from now, where arrivals are rare; neutral: there is none.
+    /// Counts those that have now stood. Gives the word of the largest arrival that stands long enough to be told `dwell_ms` from now, where arrivals are rare;
+    /// neutral: there is none.
     pub fn due(&mut self, bids: &mut [LargeLevel], asks: &mut [LargeLevel], now_ms: u64, dwell_ms: u64, rule: Rule) -> Trend {
         let since_ms = *self.since_ms.get_or_insert(now_ms);
+        let before_ms = std::mem::replace(&mut self.last_ms, now_ms);
         while self.times_ms.front().is_some_and(|&time_ms| time_ms.saturating_add(HOUR_MS) < now_ms) {
             self.times_ms.pop_front();
         }
         let from_ms = rule.stands_ms.saturating_sub(dwell_ms);
         let [bid, ask] = [bids, asks].map(|large| {
-            let mut largest = 0.0;
+            let (mut largest, mut stood) = (0.0, false);
             for level in large.iter_mut().filter(|level| level.came > 0.0) {
                 if level.notional < LEFT * level.came {
                     level.came = 0.0;
-                } else if now_ms.saturating_sub(level.born_ms) >= from_ms && level.notional > largest {
+                    continue;
+                }
+                let age_ms = now_ms.saturating_sub(level.born_ms);
+                stood |= age_ms >= rule.stands_ms && before_ms.saturating_sub(level.born_ms) < rule.stands_ms;
+                if age_ms >= from_ms && level.notional > largest {
                     largest = level.notional;
+                }
+            }
+            if stood {
+                self.times_ms.push_back(now_ms);
+                if self.times_ms.len() > rule.ordinary {
+                    self.times_ms.pop_front();
                 }
             }
             largest
@@ -106,24 +128,6 @@ impl Arrivals {
             () if bid > ask => Trend::Bullish,
             () if ask > bid => Trend::Bearish,
             () => Trend::Neutral,
-        }
-    }
-
-    /// Counts and lets go the arrivals of a side that this book's word has told, and those that are too old to be told. `told`: the word is this side's.
-    pub fn settle(&mut self, large: &mut [LargeLevel], told: bool, now_ms: u64, dwell_ms: u64, rule: Rule) {
-        let age_ms = |level: &LargeLevel| now_ms.saturating_sub(level.born_ms);
-        let told = told && large.iter().any(|level| level.came > 0.0 && age_ms(level) >= rule.stands_ms);
-        let most_ms = if told { rule.stands_ms.saturating_sub(dwell_ms) } else { rule.stands_ms + dwell_ms + 1 };
-        let mut any = false;
-        for level in large.iter_mut().filter(|level| level.came > 0.0 && age_ms(level) >= most_ms) {
-            level.came = 0.0;
-            any = true;
-        }
-        if any {
-            self.times_ms.push_back(now_ms);
-            if self.times_ms.len() > rule.ordinary {
-                self.times_ms.pop_front();
-            }
         }
     }
 
@@ -199,7 +203,7 @@ mod tests {
             .map(|second| {
                 bids[0].notional = notional(second);
                 let word = arrivals.due(&mut bids, &mut [], second * 1000, DWELL_MS, RULE);
-                arrivals.settle(&mut bids, false, second * 1000, DWELL_MS, RULE);
+                settle(&mut bids, false, second * 1000, DWELL_MS, RULE);
                 word
             })
             .collect()
@@ -219,20 +223,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_let_go_at_once_and_counted_as_one() {
-        let mut arrivals = Arrivals::default();
+    fn what_is_told_is_let_go_with_all_of_its_side_that_could_be_told() {
         let mut bids = [level(99.0, 200.0, 0, 200.0), level(98.0, 300.0, 1_000, 300.0), level(97.0, 300.0, 3_000, 300.0)];
-        arrivals.settle(&mut bids, true, 7_000, DWELL_MS, RULE);
-        assert_eq!(arrivals.count(), 0, "told by something else before any of them has stood");
-        arrivals.settle(&mut bids, true, 8_000, DWELL_MS, RULE);
-        assert_eq!((arrivals.count(), bids.map(|level| level.came)), (1, [0.0, 0.0, 300.0]), "the third hasn't stood");
+        settle(&mut bids, true, 7_000, DWELL_MS, RULE);
+        assert!(bids.iter().all(|level| level.came > 0.0), "the word is older: none of them has stood");
+        settle(&mut bids, true, 8_000, DWELL_MS, RULE);
+        assert_eq!(bids.map(|level| level.came), [0.0, 0.0, 300.0]);
+    }
+
+    #[test]
+    fn an_arrival_is_counted_once_when_it_has_stood_and_two_at_once_are_one() {
+        let mut arrivals = Arrivals::default();
+        let mut bids = [level(99.0, 200.0, 0, 200.0), level(98.0, 200.0, 0, 200.0), level(97.0, 200.0, 3_000, 200.0)];
+        let counts: Vec<usize> = (0..13)
+            .map(|second| {
+                arrivals.due(&mut bids, &mut [], second * 1000, DWELL_MS, RULE);
+                arrivals.count()
+            })
+            .collect();
+        assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2]);
     }
 
     #[test]
     fn where_as_many_come_as_is_ordinary_none_is_told_until_the_hour_is_over() {
         let told = |count: u64, last: u64| {
             let times_ms = (0..count).map(|i| last - 1_000 * (count - i)).collect();
-            let mut arrivals = Arrivals { since_ms: Some(0), times_ms };
+            let mut arrivals = Arrivals { since_ms: Some(0), times_ms, ..Arrivals::default() };
             let mut bids = [level(99.0, 200.0, 7_200_000 - 7_000, 200.0)];
             arrivals.due(&mut bids, &mut [], 7_200_000, DWELL_MS, RULE)
         };
@@ -246,7 +262,7 @@ mod tests {
         let mut arrivals = Arrivals::default();
         for second in 0..1_000 {
             let mut bids = [level(99.0, 200.0, second * 1000, 200.0)];
-            arrivals.settle(&mut bids, true, (second + 8) * 1000, DWELL_MS, RULE);
+            arrivals.due(&mut bids, &mut [], (second + 8) * 1000, DWELL_MS, RULE);
         }
         assert!(arrivals.count() == 90 && arrivals.fits(90) && !arrivals.fits(89));
     }
