@@ -3,6 +3,7 @@
 use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::{Book, Outcome, fields, math, parameters};
 
+use crate::arrival::{self, Arrivals};
 use crate::detection::{FEWEST_LEVELS, SideOrders, Threshold, WINDOW_BPS};
 use crate::tendency::{Rule, Tendency, Trend, Weight};
 use crate::usual::{Second, Usual};
@@ -38,6 +39,14 @@ parameters! {
         freeze: u32 = 600, unit "s", range 10.0 to 86400.0;
         /// Until a minute and a half of them is known, entry and exit are raised together until entry is this many standard deviations of chance.
         evidence: f64 = 1.65, unit "standard deviations", range 0.0 to 10.0;
+        /// A level that comes is an arrival when it holds this part of what its side holds within 100 bps without the newest.
+        arrival: f64 = 0.16, unit "1", range 0.01 to 10.0;
+        /// An arrival is told, for `dwell`, when it has stood for this long.
+        stands: f64 = 8.0, unit "s", range 0.0 to 600.0;
+        /// At most so far from mid.
+        near: f64 = 50.0, unit "bps", range 0.0 to 100.0;
+        /// Where so many arrivals or more stood in the last hour none is told; 0: never.
+        ordinary: u32 = 90, unit "an hour", range 0.0 to 1000.0;
         /// The word changes when it has been due for this long.
         dwell: f64 = 2.0, unit "s", range 0.0 to 60.0;
         /// Judge books that neither a chain nor a checksum vouches for.
@@ -61,6 +70,8 @@ pub struct LargeOrders {
     /// Which way they lean; means something when both sides were judged.
     pub tendency: Tendency,
     usual: Usual,
+    /// The large levels that came.
+    pub arrivals: Arrivals,
     last_ms: Option<u64>,
 }
 
@@ -73,6 +84,7 @@ impl LargeOrders {
             sells: SideOrders::default(),
             tendency: Tendency::default(),
             usual: Usual::new(parameters.history as usize, parameters.largest_history as usize),
+            arrivals: Arrivals::default(),
             last_ms: None,
         }
     }
@@ -95,19 +107,27 @@ impl LargeOrders {
             self.buys.forget(now_ms);
             self.sells.forget(now_ms);
             self.tendency = Tendency::default();
+            self.arrivals = Arrivals::default();
         }
         self.last_ms = Some(now_ms);
         let Parameters { share, multiple, floor, .. } = *parameters;
         let rule = Threshold { share, multiple, floor: floor.unwrap_or(0.0) };
-        self.buys.update(depth, &depth.bids, &snapshot.bids, rule, now_ms);
-        self.sells.update(depth, &depth.asks, &snapshot.asks, rule, now_ms);
+        let arrival = parameters.arrival();
+        // With books missing in between nobody knows when a level came.
+        let marked = (!restarted).then_some(arrival);
+        self.buys.update(depth, &depth.bids, &snapshot.bids, rule, marked, now_ms);
+        self.sells.update(depth, &depth.asks, &snapshot.asks, rule, marked, now_ms);
         if self.both_judged() {
             let weights = [&self.buys, &self.sells].map(|side| weight(side, now_ms, parameters));
             let Parameters { entry, exit, unusual, dominant, evidence, dwell, smoothing, freeze, .. } = *parameters;
             let rule =
                 Rule { entry, exit, unusual, dominant, evidence, dwell_ms: (dwell * 1000.0) as u64, half_life_ms: smoothing * 1000.0 };
             let neutral = self.tendency.trend == Trend::Neutral;
-            self.tendency.update(weights[0], weights[1], self.low_evidence(), self.usual.amounts(), now_ms, rule);
+            let arrived = self.arrivals.due(&mut self.buys.large, &mut self.sells.large, now_ms, rule.dwell_ms, arrival);
+            self.tendency.update(weights, self.low_evidence(), arrived, self.usual.amounts(), now_ms, rule);
+            for (side, word) in [(&mut self.buys, Trend::Bullish), (&mut self.sells, Trend::Bearish)] {
+                arrival::settle(&mut side.large, self.tendency.trend == word, now_ms, rule.dwell_ms, arrival);
+            }
             let second = Second { net: self.tendency.net, largest: math::larger(weights[0].largest, weights[1].largest) };
             self.usual.push(second, now_ms, restarted, neutral, u64::from(freeze));
         }
@@ -131,7 +151,8 @@ impl LargeOrders {
     #[must_use]
     pub fn fits(&self, parameters: &Parameters) -> bool {
         let sides = self.buys.is_sound() && self.sells.is_sound();
-        sides && self.tendency.is_sound() && self.usual.fits(parameters.history as usize, parameters.largest_history as usize)
+        let arrivals = self.arrivals.fits(parameters.ordinary as usize);
+        sides && arrivals && self.tendency.is_sound() && self.usual.fits(parameters.history as usize, parameters.largest_history as usize)
     }
 }
 
@@ -147,11 +168,17 @@ fn weight(side: &SideOrders, now_ms: u64, parameters: &Parameters) -> Weight {
 }
 
 impl Parameters {
-    /// Whether a state saved under `other` means the same here: the smoothed imbalance depends on what is large and on the weights.
+    fn arrival(&self) -> arrival::Rule {
+        let Self { arrival, stands, near, ordinary, .. } = *self;
+        arrival::Rule { share: arrival, stands_ms: (stands * 1000.0) as u64, near_bps: near, ordinary: ordinary as usize }
+    }
+
+    /// Whether a state saved under `other` means the same here: the smoothed imbalance depends on what is large and on the weights,
+    /// what is ordinary on what an arrival is.
     #[must_use]
     pub fn same_measure(&self, other: &Self) -> bool {
         let key =
             |p: &Self| (p.share, p.multiple, p.floor, p.distance_half_life, p.age_half_life, p.smoothing, p.history, p.largest_history);
-        key(self) == key(other)
+        key(self) == key(other) && self.arrival() == other.arrival()
     }
 }

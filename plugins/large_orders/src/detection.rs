@@ -3,6 +3,8 @@
 use leadline_plugin::serde::{Deserialize, Serialize};
 use leadline_plugin::{Depth, DepthSide, Side, kernels, math};
 
+use crate::arrival::{self, Before};
+
 /// Levels farther from mid than this are left out, bps.
 pub const WINDOW_BPS: f64 = 100.0;
 /// Upper ends of the ranges of the distribution, bps: each from the one before; the last includes its end.
@@ -65,6 +67,8 @@ pub struct LargeLevel {
     pub born_ms: u64,
     /// What stands behind it.
     pub kind: Kind,
+    /// Notional that it came with, while its arrival may still be told; 0 if not.
+    pub came: f64,
 }
 
 /// One range of the distribution.
@@ -92,18 +96,26 @@ pub struct SideOrders {
     /// What makes a level large, quote units.
     #[serde(skip)]
     pub threshold: f64,
-    /// Whether there were levels enough to say anything.
-    #[serde(skip)]
+    /// Whether there were levels enough to say anything; saved, since a level can only come where the book before is known.
     pub judged: bool,
-    /// Price and birth of the large levels of the book before.
+    /// The large levels of the book before.
     #[serde(skip)]
-    before: Vec<(f64, u64)>,
+    before: Vec<Before>,
 }
 
 impl SideOrders {
-    /// Judges one side. Levels large before keep their birth, found by price.
-    pub fn update(&mut self, depth: &Depth, side: &DepthSide, columns: &Side, rule: Threshold, now_ms: u64) {
+    /// Judges one side. Levels large before keep their birth, found by price. `arrivals`: what came with this book, if the one before was just before it.
+    pub fn update(
+        &mut self,
+        depth: &Depth,
+        side: &DepthSide,
+        columns: &Side,
+        rule: Threshold,
+        arrivals: Option<arrival::Rule>,
+        now_ms: u64,
+    ) {
         let levels = side.within(WINDOW_BPS);
+        let arrivals = arrivals.filter(|_| self.judged);
         self.judged = levels >= FEWEST_LEVELS;
         if !self.judged {
             // What is known about the large levels stays for when there are levels enough again.
@@ -113,13 +125,18 @@ impl SideOrders {
         let notional = &side.notional[..levels];
         self.threshold = (rule.share * total).max(rule.multiple * total / levels as f64).max(rule.floor);
         self.before.clear();
-        self.before.extend(self.large.iter().map(|level| (level.price, level.born_ms)));
+        self.before.extend(self.large.iter().map(|&LargeLevel { price, notional, born_ms, came, .. }| Before {
+            price,
+            notional,
+            born_ms,
+            came,
+        }));
         self.large.clear();
         let Self { large, before, threshold, .. } = self;
         let threshold = *threshold;
         kernels::each_at_least(notional, threshold, |at, value| {
             let (price, size, orders) = (columns.prices[at], columns.sizes[at], columns.orders[at]);
-            let born_ms = before.iter().find(|(known, _)| *known == price).map_or(now_ms, |(_, born_ms)| *born_ms);
+            let (born_ms, came) = before.iter().find(|old| old.price == price).map_or((now_ms, 0.0), |old| (old.born_ms, old.came));
             large.push(LargeLevel {
                 price,
                 size,
@@ -129,8 +146,12 @@ impl SideOrders {
                 distance_bps: side.distance_bps[at],
                 born_ms,
                 kind: kind(value, orders, threshold),
+                came,
             });
         });
+        if let Some(rule) = arrivals {
+            arrival::mark(large, before, total, now_ms, rule);
+        }
         self.spread(side, levels, total);
     }
 
@@ -146,16 +167,16 @@ impl SideOrders {
         self.large.iter().fold(0.0, |sum, level| sum + level.base)
     }
 
-    /// Ages start again, when time itself went back.
+    /// Ages start again, when time itself went back; nothing came.
     pub fn forget(&mut self, now_ms: u64) {
-        self.large.iter_mut().for_each(|level| level.born_ms = now_ms);
+        self.large.iter_mut().for_each(|level| (level.born_ms, level.came) = (now_ms, 0.0));
     }
 
     /// Whether a restored side is one that this code could have written.
     #[must_use]
     pub(crate) fn is_sound(&self) -> bool {
         let finite = |level: &LargeLevel| {
-            [level.price, level.size, level.base, level.notional, level.distance_bps].iter().all(|number| number.is_finite())
+            [level.price, level.size, level.base, level.notional, level.distance_bps, level.came].iter().all(|number| number.is_finite())
         };
         self.large.len() <= 1000 && self.large.iter().all(finite)
     }
@@ -201,7 +222,7 @@ mod tests {
         let mut depth = Depth::new(&instrument(1.0));
         assert_eq!(depth.read(book, false), Ok(()));
         let mut side = SideOrders::default();
-        side.update(&depth, &depth.bids, &book.bids, rule, 0);
+        side.update(&depth, &depth.bids, &book.bids, rule, None, 0);
         side
     }
 

@@ -7,6 +7,7 @@
 //!
 //! - [`algorithm`]: the analysis, book by book, and its parameters.
 //! - [`detection`]: the large levels of a side, their kind, and the distribution over distance.
+//! - [`arrival`]: large levels that have just come, and whether that is rare.
 //! - [`tendency`]: the smoothed imbalance and the word for it.
 //! - [`usual`]: how far the large orders of this pair usually lean.
 //! - [`report`]: the outputs, declared and written.
@@ -14,6 +15,7 @@
 //! This file is the contract.
 
 pub mod algorithm;
+pub mod arrival;
 pub mod detection;
 pub mod report;
 pub mod tendency;
@@ -31,7 +33,7 @@ pub type LargeOrdersPlugin = Analyzed<LargeOrders>;
 impl Analysis for LargeOrders {
     const SUMMARY: &'static str = "Levels that hold far more than the others, their spread over distance, and which way they lean";
     const LANE: Lane = Lane::Memory;
-    const STATE_FORMAT: u32 = 4;
+    const STATE_FORMAT: u32 = 5;
     type Parameters = Parameters;
     type Outputs = Outputs;
     type State = Self;

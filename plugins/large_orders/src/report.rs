@@ -4,6 +4,7 @@ use leadline_plugin::{Book, Depth, Json, TickGrid, format::Text};
 
 use crate::algorithm::LargeOrders;
 use crate::detection::{RANGES_BPS, SideOrders};
+use crate::tendency::Cause;
 
 leadline_plugin::outputs! {
     /// What one book is answered with.
@@ -14,6 +15,10 @@ leadline_plugin::outputs! {
         large_sell_orders: Option<f64>, Size, unit "base", low 0.0;
         /// Which way the large levels lean: bullish, bearish or neutral
         large_order_trend: Option<&'static str>, State;
+        /// Why it is bullish or bearish: dominant, lean or arrival; none while neutral
+        cause: Option<&'static str>, State;
+        /// Large levels that came and stood within the last hour, of both sides; as many as is ordinary at most
+        arrivals: Option<i64>, Count, unit "an hour", low 0.0;
         /// Notional of all large bid levels
         large_buy_notional: Option<f64>, Notional, unit "quote", low 0.0;
         /// Notional of all large ask levels
@@ -47,6 +52,8 @@ pub(crate) fn outputs(analysis: &LargeOrders, book: &Book<'_>) -> Outputs {
         large_buy_orders: of(buys, SideOrders::base),
         large_sell_orders: of(sells, SideOrders::base),
         large_order_trend: both.then(|| analysis.tendency.trend.word()),
+        cause: analysis.tendency.cause.filter(|_| both).map(Cause::word),
+        arrivals: both.then(|| analysis.arrivals.count() as i64),
         large_buy_notional: of(buys, SideOrders::notional),
         large_sell_notional: of(sells, SideOrders::notional),
         large_buy_count: count(buys),
