@@ -21,9 +21,6 @@ const A_SIDE: usize = MEASURES * LENGTHS.len();
 pub const MEANS: usize = 2 * A_SIDE;
 /// Least standard deviation that a mean is taken to have, so that a pair that never moves doesn't alarm on nothing.
 pub const LEAST: f64 = 0.02;
-/// An hour in which the evidence exceeded this part of a warning's says nothing of what is usual: it may have been a drain, and what is learned from drains hides
-/// the next one.
-const SUSPICIOUS: f64 = 0.7;
 /// Minutes whose means are about one independent piece of evidence of what is usual.
 const QUARTER: f64 = 15.0;
 /// Of what is left at the end of a drain.
@@ -158,15 +155,13 @@ pub struct Drain {
     /// Of the running hour, and of those before it.
     hour: Moments,
     gathered: Moments,
-    /// Whether some minute of the running hour was suspicious.
-    suspicious: bool,
     /// Bids, asks, both. None while it isn't known what is usual.
     filters: Option<[Means; 3]>,
 }
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { means: [0.0; MEANS], minute: 0, hour: Moments::default(), gathered: Moments::default(), suspicious: false, filters: None }
+        Self { means: [0.0; MEANS], minute: 0, hour: Moments::default(), gathered: Moments::default(), filters: None }
     }
 }
 
@@ -176,7 +171,6 @@ impl Drain {
         if second / 60 != self.minute {
             self.minute = second / 60;
             self.hour.add(&self.means);
-            self.suspicious |= self.evidence().is_some_and(|evidence| evidence.0 > SUSPICIOUS * settings.drain_deviations);
         }
         let values = ratios.map(|side| side.map(|ratio| if ratio.is_nan() { 0.0 } else { math::ln(ratio.max(0.01)) }));
         self.toward(values, 1.0, settings);
@@ -185,7 +179,7 @@ impl Drain {
     /// An hour is over. `normal`: whether it says something of what is usual.
     pub fn close_hour(&mut self, normal: bool, settings: &Settings) {
         let hour = std::mem::take(&mut self.hour);
-        if std::mem::take(&mut self.suspicious) || !normal {
+        if !normal {
             return;
         }
         // From two weeks on the oldest make room.
