@@ -29,6 +29,12 @@ fn profile(book: &Book, side: Of) -> Vec<(f64, f64)> {
     levels.take_while(|&(distance, _)| distance <= WINDOW_BPS).collect()
 }
 
+/// How many levels of a side the analysis of levels looks at.
+#[must_use]
+pub fn within_window(book: &Book, side: Of) -> usize {
+    profile(book, side).len()
+}
+
 /// The bandwidth that the analysis of levels documents: clamp(max(0.5 bps, 1.5 · median gap, coverage / 100), 0.5, 5) bps. None with fewer than two levels.
 #[must_use]
 pub fn bandwidth_bps(book: &Book, side: Of) -> Option<f64> {

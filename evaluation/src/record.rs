@@ -7,7 +7,8 @@ use crate::market::Of;
 use crate::seen::{Alarm, Levels, Orders, Seen, Trend};
 use crate::stage::Standing;
 
-/// A wall isn't looked for before it has stood this long, ms: places change hands after two seconds, by the documented rule.
+/// A wall isn't looked for among the published levels before it has stood this long, ms: places change hands after two seconds, by the documented rule.
+/// A candidate is one in the first book that has it.
 pub const WALL_SETTLES_MS: u64 = 5_000;
 
 /// A state over time: when it changed to what.
@@ -53,12 +54,14 @@ impl<S: Copy + PartialEq> Changes<S> {
 /// What was seen of one wall.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sighting {
-    /// Books in which it stood, had settled and was among the two most prominent walls of its side; and those in which it was published.
+    /// Books in which it stood, and wasn't being traded away.
     pub stood: u32,
-    /// See `stood`.
-    pub published: u32,
-    /// Books in which it was among the candidates, or the large levels.
+    /// Of those, books in which it was among the candidates, or the large levels.
     pub listed: u32,
+    /// Of those, books in which it had settled.
+    pub settled: u32,
+    /// Of the settled ones, books in which it was published.
+    pub published: u32,
     /// When it was first published or listed, ms after it came.
     pub delay_ms: Option<u64>,
     /// Sum of how far the published price was off, bps, and of how many books.
@@ -159,17 +162,21 @@ impl Record {
             if off.is_some() && sighting.delay_ms.is_none() {
                 sighting.delay_ms = Some(scene.time_ms - wall.since_ms);
             }
-            if !settled(wall) {
+            if wall.fading {
                 continue;
             }
             sighting.stood += 1;
+            let listed = levels.candidates[side.index()].iter().any(|price| (price - wall.price).abs() <= reach);
+            sighting.listed += u32::from(listed);
+            if !settled(wall) {
+                continue;
+            }
+            sighting.settled += 1;
             if let Some(off) = off {
                 sighting.published += 1;
                 sighting.off_bps += off / scene.mid * 1e4;
                 sighting.off_bandwidths += off / reach;
             }
-            let listed = levels.candidates[side.index()].iter().any(|price| (price - wall.price).abs() <= reach);
-            sighting.listed += u32::from(listed);
         }
         if walls().next().is_some() && walls().all(settled) {
             for price in published.into_iter().flatten() {

@@ -30,11 +30,11 @@ pub(super) fn levels(card: &mut Card, scenario: Scenario, profile: &str, labels:
     for (label, sighting) in walls(labels, record) {
         let Event::Wall { measured, ending, .. } = label.event else { continue };
         let of = format!("wall of {}, {profile}", measured.word());
-        let share = |part: u32| f64::from(part) / f64::from(sighting.stood);
-        trial(card, measure(of.clone(), "among the candidates", Figure::Rate), share(sighting.listed) >= FOUND);
+        let nearly_all = |part: u32, whole: u32| f64::from(part) >= FOUND * f64::from(whole);
+        trial(card, measure(of.clone(), "among the candidates", Figure::Rate), nearly_all(sighting.listed, sighting.stood));
         // Two places a side: of three walls one has none.
-        if beside(labels, label) <= 2 {
-            trial(card, measure(of.clone(), "published", Figure::Rate), share(sighting.published) >= FOUND);
+        if beside(labels, label) <= 2 && sighting.settled > 0 {
+            trial(card, measure(of.clone(), "published", Figure::Rate), nearly_all(sighting.published, sighting.settled));
             if let Some(delay_ms) = sighting.delay_ms {
                 value(card, measure(of.clone(), "delay, median s", Figure::Median), delay_ms as f64 / 1000.0);
                 value(card, measure(of.clone(), "delay, 95 % s", Figure::P95), delay_ms as f64 / 1000.0);
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_wall_is_found_when_it_was_published_nearly_all_the_time() {
         for (published, hits) in [(100, 1.0), (90, 1.0), (89, 0.0), (0, 0.0)] {
-            let sighting = Sighting { stood: 100, published, listed: published, ..Sighting::default() };
+            let sighting = Sighting { stood: 100, listed: published, settled: 100, published, ..Sighting::default() };
             let record = Record { walls: [(0, sighting)].into(), published: 200, at_walls: 100, ..Record::default() };
             let mut card = Card::new();
             levels(&mut card, Scenario::Walls, "even", &[wall(Ending::Pulled)], &record);
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_end_must_be_told_and_be_the_right_one() {
         for (told, hits) in [(Some(Ending::Consumed), 1.0), (Some(Ending::Pulled), 0.0), (None, 0.0)] {
-            let sighting = Sighting { stood: 9, published: 9, told, ..Sighting::default() };
+            let sighting = Sighting { stood: 9, settled: 9, published: 9, told, ..Sighting::default() };
             let record = Record { walls: [(0, sighting)].into(), ..Record::default() };
             let mut card = Card::new();
             levels(&mut card, Scenario::Walls, "even", &[wall(Ending::Consumed)], &record);

@@ -44,7 +44,7 @@ pub struct Evidence {
     pub shock: f64,
     /// Many levels lost size within about a minute.
     pub drift: f64,
-    /// Depth lies far off its baseline in two bands; in the only one where there is no other.
+    /// Depth has been far off its baseline for seconds in two bands; in the only one where there is no other.
     pub level: f64,
 }
 

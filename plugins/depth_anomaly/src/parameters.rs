@@ -17,6 +17,8 @@ leadline_plugin::parameters! {
         scale_floor: f64 = 0.05, unit "1", range 0.001 to 1.0;
         /// Deviations below the baseline, in two bands of a side, at which that alone is a warning.
         z_full: f64 = 8.0, unit "1", range 1.0 to 100.0;
+        /// For this long at least: a price that runs leaves a hole beside it for a second or two.
+        level_seconds: u32 = 5, unit "s", range 1.0 to 60.0;
         /// Least scale of the breadth of a second's change.
         breadth_floor: f64 = 0.05, unit "1", range 0.001 to 1.0;
         /// Slack of the CUSUM of the breadth, in standard deviations.

@@ -122,11 +122,17 @@ impl Stream {
         self.z = f64::NAN;
     }
 
-    /// How far the last sample lies off in a direction: 1 is the threshold. None when the sample says nothing.
+    /// How far every sample of the last `level_seconds` lies off in a direction: 1 is the threshold. None when one of them says nothing.
+    ///
+    /// All of them, since a price that runs leaves its side behind: for a second or two next to nothing is within the inner bands, though nobody
+    /// has withdrawn anything.
     #[must_use]
     pub fn level(&self, direction: Direction, settings: &Settings) -> Option<f64> {
-        let z = if direction == Direction::Withdrawal { self.z } else { -self.z };
-        (!z.is_nan() && self.left_out.is_none()).then_some(z / settings.z_full)
+        let baseline = self.baseline.filter(|_| self.left_out.is_none())?;
+        let sign = if direction == Direction::Withdrawal { -1.0 } else { 1.0 };
+        let mut last = self.window.window().iter().rev().take(settings.level_seconds as usize);
+        let least = last.try_fold(f64::INFINITY, |least, x| (!x.is_nan()).then(|| least.min(sign * baseline.deviation(x))))?;
+        least.is_finite().then(|| least / (baseline.scale * settings.z_full))
     }
 
     /// Depth at the last sample; NaN when it isn't known.
@@ -210,14 +216,41 @@ mod tests {
         assert_eq!((baseline.median, baseline.scale, baseline.phi), (math::ln(101.0), 0.05, 0.0));
         stream.push(BandDepth::Seen(101.0 * math::exp(-0.45)));
         assert!((stream.z - 9.0).abs() < 1e-9);
-        assert!((stream.level(Direction::Withdrawal, &settings).unwrap() - 1.125).abs() < 1e-9);
-        assert!((stream.level(Direction::Surge, &settings).unwrap() + 1.125).abs() < 1e-9);
+        let at_once = Settings { level_seconds: 1, ..settings.clone() };
+        assert!((stream.level(Direction::Withdrawal, &at_once).unwrap() - 1.125).abs() < 1e-9);
+        assert!((stream.level(Direction::Surge, &at_once).unwrap() + 1.125).abs() < 1e-9);
         // An empty band counts as 1 % of the baseline.
         stream.push(BandDepth::Seen(0.0));
         assert!((stream.z - 100_f64.ln() / 0.05).abs() < 1e-9);
         // A cut one says nothing.
         stream.push(BandDepth::Cut);
         assert_eq!(stream.level(Direction::Withdrawal, &settings), None);
+    }
+
+    #[test]
+    fn depth_is_as_far_off_as_it_has_been_for_all_of_the_last_seconds() {
+        let settings = Settings { level_seconds: 3, ..Settings::default() };
+        let mut stream = Stream::new(0, 1, &settings);
+        (0..100).for_each(|_| stream.push(BandDepth::Seen(100.0)));
+        stream.refresh(&[true; 100], &mut [vec![], vec![]], &settings);
+        let mut push = |depth| {
+            stream.push(depth);
+            Direction::ALL.map(|direction| stream.level(direction, &settings))
+        };
+        let deviations = |z: f64| BandDepth::Seen(100.0 * math::exp(-0.05 * z));
+        let close = |level: Option<f64>, expected: f64| (level.unwrap() - expected).abs() < 1e-9;
+        // A hole that a price leaves, and that fills within two seconds.
+        assert!(close(push(deviations(40.0))[0], 0.0));
+        assert!(close(push(deviations(16.0))[0], 0.0));
+        assert!(close(push(deviations(0.0))[0], 0.0));
+        // What leaves and stays away.
+        push(deviations(16.0));
+        push(deviations(40.0));
+        let [withdrawal, surge] = push(deviations(8.0));
+        assert!(close(withdrawal, 1.0) && close(surge, -5.0));
+        // What isn't known hasn't lasted.
+        assert_eq!(push(BandDepth::Cut), [None, None]);
+        assert_eq!(push(deviations(8.0)), [None, None]);
     }
 
     /// Few of its waves fit into the window, so that the deviation around their median is at times far too small.

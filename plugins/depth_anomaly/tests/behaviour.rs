@@ -98,6 +98,22 @@ fn warming_names_what_is_missing_and_gives_no_number() {
 }
 
 /// At once, or in two steps.
+/// What a price that runs leaves beside it: next to nothing within the inner bands, everything beyond.
+#[test]
+fn a_hole_beside_the_touch_raises_nothing_when_it_fills_within_seconds_and_a_warning_when_it_stays() {
+    let warns = |parameters: &str, seconds: usize| {
+        let mut simulation = Simulation::new(3);
+        let mut books = simulation.calm(COMPLETE_AT + 100);
+        books.extend((0..seconds).map(|_| simulation.book(|side, bps| if side == 0 && bps < 11.0 { 0.03 } else { 1.0 })));
+        books.extend(simulation.calm(30));
+        let readings = open(parameters).run(&books).unwrap();
+        readings.iter().any(|reading| state(reading) != "normal" && text(reading, "direction") == Some("withdrawal"))
+    };
+    assert!(warns(r#"{"level_seconds":1}"#, 1), "far enough off");
+    assert_eq!([1, 2, 4].map(|seconds| warns("", seconds)), [false; 3]);
+    assert!(warns("", 5));
+}
+
 #[test]
 fn half_of_one_side_gone_is_found_within_two_samples_and_the_side_named() {
     let (mut found, mut alarmed_on_nothing) = (0, 0);

@@ -32,7 +32,7 @@ parameters! {
         /// A level is forming until it has stood for this long.
         held_after: f64 = 10.0, unit "s", range 0.0 to 600.0;
         /// Candidates a side in the list, strongest first.
-        list_length: u32 = 6, range 2.0 to 40.0;
+        list_length: u32 = 12, range 2.0 to 40.0;
         /// Judge books that neither a chain nor a checksum vouches for.
         accept_unverified: bool = false;
     }

@@ -140,7 +140,7 @@ pub(crate) fn outputs(analysis: &mut SupportResistance, book: &Book<'_>, paramet
 
 fn list(analysis: &mut SupportResistance, now_ms: u64, grid: &TickGrid, parameters: &Parameters) -> String {
     let SupportResistance { support, resistance, order, .. } = analysis;
-    let mut list = Text::with_capacity(2048);
+    let mut list = Text::with_capacity(4096);
     list.push("{");
     for (name, side) in [("support", support), ("resistance", resistance)] {
         if name == "resistance" {

@@ -6,7 +6,7 @@ use leadline_evaluation::background::mid;
 use leadline_evaluation::label::{Ending, Event, Label, Measured};
 use leadline_evaluation::market::Market;
 use leadline_evaluation::market::profile::PROFILES;
-use leadline_evaluation::planting::{self, Plant};
+use leadline_evaluation::planting::{self, LeftOut, Plant};
 use leadline_evaluation::record::Scene;
 use leadline_evaluation::roughness::{Gauge, Roughness};
 use leadline_evaluation::score::statistics::quantile;
@@ -23,10 +23,10 @@ use super::plan::Plan;
 use super::run::{Cards, Look, WallWatch, bandwidths, looks};
 use crate::cli::plugin::books::{Series, Wanted, gather};
 
-/// Walls planted into each pair of a recording.
-const PLANTS: u64 = 40;
+/// Walls drawn for each pair of a recording: enough for an interval within 2 % of the figure.
+const PLANTS: u64 = 100;
 /// A pair of fewer books shows nothing.
-const FEWEST: usize = 20;
+const FEWEST: usize = 5;
 /// Generated books are looked at in pieces as long as the recordings, so that what short samples do to a figure is the same in both.
 const PIECES: u64 = 60;
 const PIECE_S: u64 = 30;
@@ -57,7 +57,7 @@ pub(super) struct Found {
 
 pub(super) fn run(file: &Path, plan: &Plan, contestants: &Contestants) -> anyhow::Result<Found> {
     let mut found = Found { cards: Vec::new(), roughness: Vec::new() };
-    let all = Wanted { first: usize::MAX, further: usize::MAX };
+    let all = Wanted { pairs: usize::MAX, first: usize::MAX, further: usize::MAX };
     for series in gather(Some(file), all)?.iter().filter(|series| series.books.len() >= FEWEST) {
         let mut gauge = Gauge::default();
         series.books.iter().for_each(|book| gauge.push(book));
@@ -69,7 +69,7 @@ pub(super) fn run(file: &Path, plan: &Plan, contestants: &Contestants) -> anyhow
         }
         let mut dice = Dice::new(plan.first_seed, &series.instrument.id);
         for _ in 0..PLANTS {
-            found.cards.extend(planted(series, plan, contestants, &mut dice)?);
+            found.cards.push(planted(series, plan, contestants, &mut dice)?);
         }
     }
     Ok(found)
@@ -100,8 +100,8 @@ fn first_level(series: &Series, contestants: &Contestants) -> anyhow::Result<Car
     }))
 }
 
-/// One wall planted somewhere in the first half. None: there was no place for it.
-fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut Dice) -> anyhow::Result<Option<Cards>> {
+/// One wall planted somewhere in the first half, if there is a place for it, and what was left out of the count and why.
+fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut Dice) -> anyhow::Result<Cards> {
     let from = dice.between(1, (series.books.len() / 2).max(2) as i64) as usize;
     let multiple = if dice.chance(0.6) {
         10.0
@@ -110,17 +110,35 @@ fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut D
     } else {
         20.0
     };
-    let Some(wall) = planting::draw(&series.books[from], &series.instrument, multiple, dice) else { return Ok(None) };
+    let measured = Measured::Times(multiple);
+    let drawn = planting::draw(&series.books[from], &series.instrument, multiple, dice);
+    // What is left out of the count, and of how much.
+    let mut counts = Card::new();
+    let mut count = |what, figure, part: usize, whole: usize| {
+        let measure = Measure::new(Analysis::SupportResistance, format!("wall of {}, recorded", measured.word()), what, figure);
+        if plan.analyses.contains(&measure.analysis) {
+            counts.insert(measure, Cell { part: part as f64, whole: whole as f64, values: Vec::new() });
+        }
+    };
+    count("had a place", Figure::Rate, usize::from(drawn.is_some()), 1);
+    let Some(wall) = drawn else {
+        let mut none = cards(contestants, &[], |_, _| {});
+        none.0[0] = counts;
+        return Ok(none);
+    };
     let analyses: Vec<Analysis> = Scenario::Walls.analyses().iter().copied().filter(|one| plan.analyses.contains(one)).collect();
     let mut all = looks(contestants, &analyses, &series.instrument);
     let mut watch = WallWatch::default();
     let since_ms = series.books[from].time_ms;
     let mut last_ms = since_ms;
+    let mut left_out = Vec::new();
     for (at, original) in series.books.iter().enumerate() {
         let mut book = original.clone();
         // Giants of the recording come and go beside it: while it is one pile with a larger one, there is no candidate to be found at its price.
-        let stands = at >= from && planting::plant(&mut book, &wall) && planting::stands_alone(original, &wall);
-        let standing = stands.then_some(Standing { label: 0, side: wall.side, price: wall.price, since_ms, fading: false });
+        let stands = (at >= from).then(|| planting::plant(&mut book, &wall));
+        left_out.extend(stands.and_then(Result::err));
+        let standing =
+            (stands == Some(Ok(()))).then_some(Standing { label: 0, side: wall.side, price: wall.price, since_ms, fading: false });
         let scene = watch.scene(&book, standing.as_slice());
         for look in &mut all {
             look.at(&book, scene).map_err(anyhow::Error::msg)?;
@@ -128,15 +146,22 @@ fn planted(series: &Series, plan: &Plan, contestants: &Contestants, dice: &mut D
         last_ms = book.time_ms;
     }
     let Plant { side, price, size, orders } = wall;
-    let event = Event::Wall { side, price, size, measured: Measured::Times(multiple), orders, ending: Ending::Pulled };
+    let event = Event::Wall { side, price, size, measured, orders, ending: Ending::Pulled };
     let label = Label { event, begin_ms: since_ms.saturating_sub(1), full_ms: since_ms, end_ms: last_ms + 1 };
-    Ok(Some(cards(contestants, &all, |look, card| {
+    let mut cards = cards(contestants, &all, |look, card| {
         // It never ends here, and other levels are as real as it is.
         let mut record = look.record.clone();
         record.published = 0;
         let of_wall = score(look.analysis, Scenario::Walls, "recorded", &[label], &record);
         card.extend(of_wall.into_iter().filter(|(measure, _)| measure.what != "end told right" && measure.of.starts_with("wall")));
-    })))
+    });
+    let books = series.books.len() - from;
+    count("stood in a book that counts", Figure::Rate, usize::from(left_out.len() < books), 1);
+    for why in LeftOut::ALL {
+        count(why.word(), Figure::Share, left_out.iter().filter(|&&one| one == why).count(), books);
+    }
+    cards.0[0].extend(counts);
+    Ok(cards)
 }
 
 fn cards(contestants: &Contestants, looks: &[Look], mut fill: impl FnMut(&Look, &mut Card)) -> Cards {

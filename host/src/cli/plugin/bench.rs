@@ -17,7 +17,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let Some(file) = matches.get_one::<PathBuf>("file") else { return Ok(ExitCode::from(2)) };
     let count = usize::try_from(matches.get_one::<u64>("books").copied().unwrap_or(1000))?;
     let recording = matches.get_one::<PathBuf>("replay").map(PathBuf::as_path);
-    let series = books::gather(recording, Wanted { first: count, further: count })?;
+    let series = books::gather(recording, Wanted { pairs: books::MAX_PAIRS, first: count, further: count })?;
     let engine = Engine::with_cache(settings.plugins.cache.as_deref())?;
     let plugin = Arc::new(Plugin::load(&engine, file, settings.plugins.budget)?);
     let budget = plugin.budget;

@@ -17,17 +17,19 @@ pub(in crate::cli) struct Series {
     pub(in crate::cli) books: Vec<Book>,
 }
 
-/// Pairs of a recording that are tried, and frames of it that are read; a recording may have any number.
-const MAX_PAIRS: usize = 8;
+/// Pairs of a recording that a plugin is tried on; a recording may have any number.
+pub(super) const MAX_PAIRS: usize = 8;
+/// Frames of a recording that are read.
 const MAX_FRAMES: u64 = 2_000_000;
 /// The generated market: two spot pairs, a linear and an inverse swap.
 const PAIRS: usize = 4;
 /// A frame of each pair about every two seconds, so that few books span the minutes of history that some analyses need.
 const PER_SECOND: f64 = 2.0;
 
-/// How many books are wanted: of the first pair, and of each further one.
+/// How many pairs of a recording are wanted, and how many books of the first, and of each further one.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct Wanted {
+    pub(in crate::cli) pairs: usize,
     pub(in crate::cli) first: usize,
     pub(in crate::cli) further: usize,
 }
@@ -65,7 +67,7 @@ fn generated(wanted: Wanted) -> anyhow::Result<Vec<Series>> {
 fn recorded(file: &Path, wanted: Wanted) -> anyhow::Result<Vec<Series>> {
     let mut recording = Recording::open(file)?;
     let listed = instruments_beside(file)?.instruments.into_iter().map(|one| (one.id.clone(), Arc::new(one))).collect();
-    let mut gathering = Gathering::new(listed, wanted, MAX_PAIRS);
+    let mut gathering = Gathering::new(listed, wanted, wanted.pairs);
     for _ in 0..MAX_FRAMES {
         match recording.next_frame() {
             Ok(Some(frame)) => gathering.take(frame.bytes),

@@ -75,7 +75,7 @@ pub(super) fn main(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// The component or the recording can't be read. Whatever is wrong with the plugin stands in the report.
 pub(super) fn examine(file: &Path, engine: &Engine, budget: Budget, recording: Option<&Path>, first: usize) -> anyhow::Result<Report> {
-    let series = books::gather(recording, Wanted { first, further: first.div_ceil(10) })?;
+    let series = books::gather(recording, Wanted { pairs: books::MAX_PAIRS, first, further: first.div_ceil(10) })?;
     let mut checks = Checks { lines: Vec::new() };
     let mut report = Report { file: file.to_owned(), plugin: None, version: None, passed: false, checks: Vec::new() };
     std::thread::scope(|scope| {
