@@ -4,8 +4,11 @@
 # Starts it and waits for its page. Usage: demo_start ARGUMENT...; then $demo_url is its address, $demo_data its folder. It ends with the script.
 demo_start() {
     demo_data="$(mktemp -d)"
+    # Plugins of its own: what is tried changes their parameters and exchanges them.
+    mkdir "$demo_data/plugins"
+    cp "${PLUGIN_DIR:-$TARGET/plugins}"/*.wasm "$demo_data/plugins/"
     # The one place that knows how the demo is started.
-    local demo=("$TARGET/debug/leadline" demo --api-addr 127.0.0.1:0 --redis-port 0 --data "$demo_data" "$@")
+    local demo=("$TARGET/debug/leadline" demo --api-addr 127.0.0.1:0 --redis-port 0 --data "$demo_data" --plugin-dir "$demo_data/plugins" "$@")
     [ -x "${demo[0]}" ] || cargo build --quiet "${CARGO_FLAGS[@]}" --bin leadline
     demo_output="$demo_data/demo.log"
     "${demo[@]}" >"$demo_output" 2>&1 </dev/null &

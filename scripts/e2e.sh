@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$ROOT"
 node_toolchain
 if [ -z "${LEADLINE_URL:-}" ]; then
-    export LEADLINE_PROGRAM="${LEADLINE_PROGRAM:-$TARGET/debug/leadline}" LEADLINE_PLUGINS="$TARGET/plugins" PLUGIN_DIR="${PLUGIN_DIR:-$TARGET/plugins}"
+    export LEADLINE_PROGRAM="${LEADLINE_PROGRAM:-$TARGET/debug/leadline}" LEADLINE_PLUGINS="${PLUGIN_DIR:-$TARGET/plugins}"
     [ -x "$LEADLINE_PROGRAM" ] || cargo build --quiet "${CARGO_FLAGS[@]}" --bin leadline
 fi
 exec node "web/e2e/${1:-run}.mjs"

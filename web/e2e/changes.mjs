@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { tmpdir } from "node:os";
 import process from "node:process";
 
-import { check, expect, open, picture, until } from "./harness.mjs";
+import { check, components, expect, open, picture, until } from "./harness.mjs";
 
 const json = async (url, path) => (await fetch(new URL(path, url))).json();
 
@@ -78,7 +78,7 @@ export async function changes(browser, url, token, demo) {
     await picture(page, "plugin");
   });
   await check("a component is uploaded and takes over while readings go on", async () => {
-    const file = join(process.env.LEADLINE_PLUGINS ?? "target/plugins", "large_orders.wasm");
+    const file = join(components, "large_orders.wasm");
     const changed = join(tmpdir(), `large_orders-${process.pid}.wasm`);
     await writeFile(changed, anotherFile(await readFile(file)));
     const before = (await json(url, "/api/v1/plugins/large_orders")).work.digest;

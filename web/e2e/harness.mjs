@@ -2,13 +2,15 @@
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
 import { chromium } from "playwright-core";
 
+/** The components that were built. */
+export const components = process.env.LEADLINE_PLUGINS ?? "target/plugins";
 export const DEADLINE_MS = 45_000;
 /** Pictures go here when it is set. */
 const pictures = process.env.LEADLINE_SCREENSHOTS;
@@ -46,13 +48,17 @@ export class Demo {
     const demo = new Demo();
     (demo.program = program), (demo.more = more);
     demo.data = await mkdtemp(join(tmpdir(), "leadline-e2e-"));
+    // Plugins of its own: the checks change their parameters and exchange them.
+    const plugins = join(demo.data, "plugins");
+    await mkdir(plugins);
+    for (const name of await readdir(components)) if (name.endsWith(".wasm")) await copyFile(join(components, name), join(plugins, name));
     await demo.run("127.0.0.1:0");
     return demo;
   }
 
   async run(address) {
     this.output = "";
-    this.child = spawn(this.program, ["demo", "--api-addr", address, "--redis-port", "0", "--data", this.data, ...this.more], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(this.program, ["demo", "--api-addr", address, "--redis-port", "0", "--data", this.data, "--plugin-dir", join(this.data, "plugins"), ...this.more], { stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise((done) => this.child.once("exit", done));
     this.ended = ended;
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (text) => (this.output = (this.output + text).slice(-200_000)));
