@@ -133,7 +133,7 @@ fn of_side(depth: &Depth, side: &DepthSide, columns: &Side) -> Value {
         bandwidth = Some(density.find(side, columns, within, depth.mid, 1.0, &mut found));
     }
     let mut orders = SideOrders::default();
-    orders.update(depth, side, columns, Threshold { share: 0.05, multiple: 5.0, floor: 0.0 }, 0);
+    orders.update(depth, side, columns, Threshold { share: 0.05, multiple: 5.0, floor: 0.0 }, None, 0);
     json!({
         "distance_bps": side.distance_bps,
         "notional": side.notional,
