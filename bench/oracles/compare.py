@@ -267,9 +267,10 @@ def compare_outside(table, rust, random, quarters=200, times=150):
     """What a filter that was fitted to a few hundred quarters of an hour does elsewhere: its deviation there, drawn again and again from a known law."""
     mix, deviations, factor = random.standard_normal((12, 12)) * 0.1, [], 1.0
     covariance = mix @ mix.T + 0.3**2 * np.eye(12)
+    root = np.linalg.cholesky(covariance)
     for _ in range(times):
         # A quarter of an hour is one independent moment, seen fifteen times.
-        seen = np.repeat(random.standard_normal((quarters, 12)) @ np.linalg.cholesky(covariance).T, 15, axis=0)
+        seen = np.repeat(random.standard_normal((quarters, 12)) @ root.T, 15, axis=0)
         ours = rust.ask(ask="drain", seconds=3600, means=seen.tolist())
         weights, factor = np.array(ours["filters"][2]), ours["outside"]
         deviations.append(np.sqrt(weights @ covariance @ weights))

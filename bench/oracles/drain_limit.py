@@ -78,10 +78,10 @@ def posterior(surprises, drains):
             at = look // MINUTE % begun
             age[at], ratios[at] = 0, 0.0
         here = age < HOUR
-        expected = drains[:, np.minimum(age, HOUR - 1)]
-        step = np.einsum("dbs,cs->bdc", expected, surprises[look]) - half_squares[:, np.minimum(age, HOUR - 1)].T[:, :, None]
+        at_age = age[here]
+        step = np.einsum("dbs,cs->bdc", drains[:, at_age], surprises[look]) - half_squares[:, at_age].T[:, :, None]
         # No line is near e^60; beyond that a single precision number ends.
-        ratios[here] = np.minimum(ratios[here] + step[here].astype(np.float32), 60)
+        ratios[here] = np.minimum(ratios[here] + step.astype(np.float32), 60)
         out[look] = np.log((np.exp(ratios[here]) * np.array([0.25, 0.25, 0.5], np.float32)[None, :, None]).sum(axis=(0, 1)) / begun)
         age[here] += 1
     return out

@@ -152,7 +152,7 @@ fn the_components_answer_recorded_books_that_were_spoilt_with_a_reason() {
 /// The whole recording in the mirror. Distances are relative to a mid that moves, so they differ by some parts in a thousand from those in the mirror, and what
 /// they are made into by as little.
 #[test]
-fn a_recording_in_the_mirror_has_the_same_anomalies_on_the_other_side_and_the_same_liquidity() {
+fn a_recording_in_the_mirror_has_the_same_anomaly_score_and_the_same_liquidity() {
     const NEAR: f64 = 1.0;
     let Some((instrument, books)) = books("BTC-USDT") else { return };
     let mids = books.iter().map(|book| 0.5 * (book.bids.prices[0] + book.asks.prices[0]));
